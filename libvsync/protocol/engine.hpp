@@ -1,0 +1,112 @@
+#pragma once
+// Engine: one node of the protocol. It composes the parts and owns nothing but their order of work. No I/O, time or threads:
+// inputs carry the time they happened, outputs wait in the Outbox.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/config.hpp"
+#include "protocol/directory_op.hpp"
+#include "protocol/events.hpp"
+#include "protocol/frames.hpp"
+#include "protocol/ids.hpp"
+#include "protocol/persistent.hpp"
+#include "vsync/result.hpp"
+
+namespace vsync::protocol {
+
+/// A frame to send. `bulk` frames (payload) may wait behind each other; the others have a link of their own.
+struct Outgoing {
+  std::string to;  ///< name of the peer
+  std::shared_ptr<const Frame> frame;  ///< shared by all its receivers: encode it once
+  bool bulk = false;
+};
+
+struct Outbox {
+  std::vector<Outgoing> frames;
+  std::vector<Event> events;
+  std::vector<Write> writes;  ///< in order; frames that depend on one are held inside the engine until on_persisted
+  void clear() { frames.clear(); events.clear(); writes.clear(); }
+};
+
+enum class LinkState : std::uint8_t {
+  up,
+  down,
+  refused,  ///< its host answers that no process listens: it is gone
+};
+
+enum class PublishError : std::uint8_t {
+  window_full,  ///< retry after Writable
+  not_primary,  ///< joining or blocked
+  leaving,
+};
+
+enum class BootstrapError : std::uint8_t { has_view, has_peers_in_view };
+
+/// Why this node waits, for people and monitors.
+struct Status {
+  NodeId self;
+  ClusterId cluster;
+  NodeState node_state = NodeState::forming;
+  ComponentState component = ComponentState::joining;
+  bool loaded = false;
+  std::optional<View> view;
+  std::vector<std::string> heard;          ///< names heard now
+  std::vector<std::string> suspected;      ///< members not heard
+  std::optional<Rank> sequencer;
+  bool lease = false;                      ///< (sequencer) may order now
+  std::string waits_for;                   ///< in words; empty when nothing is waited for
+  Seq ordered, delivered, uniform, stable; ///< of lane 0
+  std::uint64_t dropped_frames = 0;        ///< stamped with another cluster, view or incarnation
+  std::uint64_t view_changes = 0;
+  std::uint64_t unstable_bytes = 0;        ///< of this node's own stream
+};
+
+class Engine {
+ public:
+  /// `restored` is what the disk holds (a default value: nothing). `self`'s incarnation counter is above that of `restored`
+  /// and already persisted. `seed` is the only randomness.
+  Engine(NodeId self, Config config, PersistentState restored, std::uint64_t seed);
+  ~Engine();
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+
+  /// `wall` is the wall clock minus the boot clock, for the order time of messages.
+  void on_wall_clock(Duration wall);
+  /// The first input: starts the timers.
+  void start(TimePoint now);
+  void on_frame(TimePoint now, const Frame& frame);
+  void on_link(TimePoint now, const std::string& peer, LinkState state);
+  void on_persisted(TimePoint now, WriteToken token);
+  void on_tick(TimePoint now);
+
+  /// Publishes `count` messages of `session`, numbered from `first_n`. The outcome follows as Resolved.
+  Result<void, PublishError> publish(TimePoint now, SessionId session, std::uint64_t first_n, std::uint32_t count, Lane lane,
+                                     Level level, Payload payload);
+  /// Publishes directory records. Not bound by the window: what a session may ask is bounded by the daemon.
+  Result<void, PublishError> submit(TimePoint now, DirectoryOps ops);
+  /// Orderly leave: hands the sequencer role off, waits until what it published is stable, asks to be left out of the next view.
+  void leave(TimePoint now);
+  /// True when a leave is complete: nobody waits for this node any more.
+  [[nodiscard]] bool left() const;
+  /// An operator's one-shot command: the first view is this node alone.
+  Result<void, BootstrapError> bootstrap(TimePoint now);
+
+  /// Moves everything that waits into `out`, whose vectors are cleared first; capacities are reused.
+  void drain(Outbox& out);
+  /// When on_tick wants to be called. May change after every input.
+  [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+  [[nodiscard]] Status status() const;
+  [[nodiscard]] NodeId self() const;  ///< a rejoin takes a new incarnation
+  /// The group directory of this node's replica, read-only.
+  [[nodiscard]] const class Directory& directory() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace vsync::protocol

@@ -1,0 +1,38 @@
+#pragma once
+// A view: the members all of them agreed on, and everything the primary rule reads.
+
+#include <optional>
+#include <vector>
+
+#include "protocol/ids.hpp"
+
+namespace vsync::protocol {
+
+/// A node in a view.
+struct Member {
+  NodeId node;
+  std::uint32_t weight = 1;       ///< what its vote counts in this view; 0: a learner
+  std::uint32_t full_weight = 1;  ///< what it will count once it is loaded and connected
+  bool witness = false;           ///< votes, but stores and orders nothing
+  bool loaded = true;             ///< holds the directory and the stored state
+  bool operator==(const Member&) const = default;
+  [[nodiscard]] bool holds_payload() const { return !witness; }
+};
+
+/// Members stand in order of seniority; a member's rank is its index.
+struct View {
+  ViewId id;
+  std::vector<Member> members;
+  Rank tie_breaker;                 ///< decides between two halves of equal weight
+  std::uint32_t min_weight = 1;     ///< below this no set may go on
+  std::vector<Rank> sequencers;     ///< by lane: the sequencer of the first term
+  bool operator==(const View&) const = default;
+
+  [[nodiscard]] std::optional<Rank> rank_of(const NodeId& node) const;
+  [[nodiscard]] std::optional<Rank> rank_of_name(const std::string& name) const;
+  [[nodiscard]] const Member& at(Rank rank) const { return members[rank.value]; }
+  [[nodiscard]] std::size_t size() const { return members.size(); }
+  [[nodiscard]] std::uint64_t total_weight() const;
+};
+
+}  // namespace vsync::protocol
