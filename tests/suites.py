@@ -1,0 +1,237 @@
+#!/usr/bin/python3
+"""Builds vsync and runs its test suites; tests/run calls it once the packages are there.
+
+Two builds: `build/release`, optimised, for the simulation's bulk and for what measures time, and `build/sanitize` with
+AddressSanitizer and UBSan for everything. Warnings are errors in both.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOG_LINES_SHOWN = 150
+BUILD_OPTIONS = {
+    "release": ["--buildtype=release", "-Dwerror=true"],
+    "sanitize": [
+        "--buildtype=debugoptimized", "-Dwerror=true", "-Db_sanitize=address,undefined",
+        "-Dcpp_args=-fno-sanitize-recover=all -fno-omit-frame-pointer",
+    ],
+}
+SANITIZER_ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "VSYNC_SANITIZED": "1",
+}
+
+
+@dataclass
+class Run:
+    """One call of `meson test`. What measures time is in the suite `timing` as well and runs in the release build only."""
+    build: str
+    suite: str
+    without: str = ""
+    environment: dict = field(default_factory=dict)
+
+    def holds(self, suites):
+        return self.suite in suites and self.without not in suites
+
+
+@dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+def planned_runs(quick):
+    bulk = os.environ.get("VSYNC_SIMULATION_SEEDS", "200" if quick else "2000")
+    runs = [Run("release", "simulation", environment={"VSYNC_SIMULATION_SEEDS": bulk})]
+    if quick:
+        return [Run("release", "unit"), Run("release", "scenario")] + runs
+    return [
+        Run("sanitize", "unit"),
+        Run("sanitize", "scenario"),
+        Run("sanitize", "fuzz"),
+        Run("sanitize", "simulation", environment={"VSYNC_SIMULATION_SEEDS": str(max(20, int(bulk) // 20))}),
+        *runs,
+        Run("sanitize", "integration", without="timing"),
+        Run("release", "timing"),
+    ]
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def build(name):
+    """Configures and compiles one build; on failure shows its log."""
+    directory = ROOT / "build" / name
+    directory.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    if not (directory / "build.ninja").exists():
+        configure = ["meson", "setup", str(directory), str(ROOT), *BUILD_OPTIONS[name]]
+        if not logged(configure, directory / "configure.log"):
+            return False
+    if not logged(["ninja", "-C", str(directory), f"-j{os.cpu_count() or 2}"], directory / "compile.log"):
+        return False
+    say(f"built build/{name} in {time.monotonic() - started:.0f} s")
+    return True
+
+
+def logged(command, log):
+    with open(log, "wb") as out:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        say(f"FAILED: {' '.join(command)}")
+        say(last_lines(log.read_text(errors="replace")))
+    return done.returncode == 0
+
+
+def last_lines(text):
+    lines = text.splitlines()
+    left_out = [f"... {len(lines) - LOG_LINES_SHOWN} lines left out ..."] if len(lines) > LOG_LINES_SHOWN else []
+    return "\n".join(left_out + lines[-LOG_LINES_SHOWN:])
+
+
+def registered(build_name):
+    """The tests of a build: name -> the suites it is in."""
+    listed = subprocess.run(["meson", "introspect", "--tests", str(ROOT / "build" / build_name)],
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    return {test["name"]: {suite.split(":")[-1] for suite in test["suite"]} for test in json.loads(listed.stdout)}
+
+
+def run_suite(run):
+    """Runs the tests of one suite and counts their cases."""
+    if not any(run.holds(suites) for suites in registered(run.build).values()):
+        return Counts()
+    directory = ROOT / "build" / run.build
+    logbase = f"{run.suite}-{run.build}"
+    command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--suite", run.suite, "--logbase", logbase,
+               "--num-processes", str(os.cpu_count() or 2)]
+    environment = dict(os.environ, MALLOC_PERTURB_="0", **run.environment)
+    if run.without:
+        command += ["--no-suite", run.without]
+    if run.build == "sanitize":
+        command += ["--timeout-multiplier", "3"]
+        environment.update(SANITIZER_ENVIRONMENT)
+    started = time.monotonic()
+    for old in (directory / "meson-logs").glob(f"{logbase}*"):
+        old.unlink()
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
+    counts = read_results(directory / "meson-logs" / logbase)
+    say(f"{run.suite:12} {run.build:9} {counts}  ({time.monotonic() - started:.0f} s)")
+    return counts
+
+
+def read_results(logbase):
+    counts = Counts()
+    log = Path(f"{logbase}.json")
+    results = [json.loads(line) for line in log.read_text(errors="replace").splitlines() if line] if log.exists() else []
+    if not results:
+        say(f"FAILED: no results in {log}")
+        return Counts(failed=1)
+    cases = gtest_cases(Path(f"{logbase}.junit.xml"))
+    for result in results:
+        of_test = count_cases(result, cases)
+        counts.add(of_test)
+        if of_test.failed:
+            show_failure(result)
+    return counts
+
+
+def gtest_cases(junit):
+    """Cases of the GoogleTest programs. Meson calls their suites "project.project:suite / test.suite"."""
+    cases = {}
+    if not junit.exists():
+        return cases
+    for suite in xml.parse(junit).getroot().iter("testsuite"):
+        _, found, name = suite.get("name", "").partition(" / ")
+        if not found:
+            continue
+        counts = cases.setdefault(name.split(".")[0], Counts())
+        for case in suite.iter("testcase"):
+            if case.find("failure") is not None or case.find("error") is not None:
+                counts.failed += 1
+            elif case.find("skipped") is not None or case.get("status") == "notrun":
+                counts.skipped += 1
+            else:
+                counts.passed += 1
+    return cases
+
+
+def count_cases(result, gtest):
+    """How many cases one registered test stands for: GoogleTest's, unittest's, or what its own last line says."""
+    good = result["result"] in ("OK", "EXPECTEDFAIL")
+    if result["result"] == "SKIP":
+        return Counts(skipped=1)
+    output = result.get("stdout", "") + "\n" + result.get("stderr", "")
+    counts = gtest.get(result["name"].split(" / ")[-1].split(".")[0]) or unittest_cases(output) or own_count(output)
+    counts = counts or Counts(passed=1 if good else 0)
+    if not good and counts.failed == 0:
+        counts.failed = 1  # it ended by a signal, a sanitizer's report or a timeout
+    return counts
+
+
+def unittest_cases(output):
+    ran = re.search(r"^Ran (\d+) tests? in ", output, re.MULTILINE)
+    if not ran:
+        return None
+    verdict = re.findall(r"^(?:OK|FAILED)(?: \((.*)\))?$", output, re.MULTILINE)
+    numbers = dict(re.findall(r"([a-z ]+)=(\d+)", verdict[-1])) if verdict else {}
+    numbers = {key.strip(): int(value) for key, value in numbers.items()}
+    failed = numbers.get("failures", 0) + numbers.get("errors", 0) + numbers.get("unexpected successes", 0)
+    skipped = numbers.get("skipped", 0)
+    return Counts(max(0, int(ran.group(1)) - failed - skipped), failed, skipped)
+
+
+def own_count(output):
+    own = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", output, re.MULTILINE)
+    return Counts(*(int(number or 0) for number in own[-1])) if own else None
+
+
+def show_failure(result):
+    say(f"---- {result['name']}: {result['result']} after {result.get('duration', 0):.1f} s")
+    say(last_lines(result.get("stdout", "") + "\n" + result.get("stderr", "")))
+    say(f"---- end of {result['name']}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/run", description="Builds vsync and runs its test suites.")
+    parser.add_argument("--suite", action="append", default=[], metavar="NAME",
+                        help="only this suite: unit, scenario, fuzz, simulation, integration, timing; may be repeated")
+    parser.add_argument("--quick", action="store_true", help="release build only: unit, scenario, a tenth of the simulation")
+    options = parser.parse_args()
+    runs = [run for run in planned_runs(options.quick) if not options.suite or run.suite in options.suite]
+    if not runs:
+        parser.error(f"nothing to run for --suite {' '.join(options.suite)}")
+
+    total = Counts()
+    for name in BUILD_OPTIONS:
+        if any(run.build == name for run in runs) and not build(name):
+            say("0 passed, 1 failed")
+            return 1
+    for run in runs:
+        total.add(run_suite(run))
+    say(str(total))
+    return 0 if total.failed == 0 and total.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
