@@ -42,6 +42,7 @@ struct GroupState {
 
 /// Sorted by session id and by group name, so that equal directories are equal bytes.
 struct DirectoryState {
+  std::uint64_t group_views = 0;  ///< changes of any group so far: a group made again gets a number above its last one
   std::vector<SessionState> sessions;
   std::vector<GroupState> groups;
   bool operator==(const DirectoryState&) const = default;

@@ -63,6 +63,9 @@ struct SessionChanged {
   NodeId node;
   bool open = false;
   LeaveReason reason = LeaveReason::left;
+  /// (open) it was known before and moved here: what it delivered is remembered. False for an application that comes back
+  /// means that its session had ended meanwhile: it is told session_expired, or its retries would be delivered again.
+  bool resumed = false;
 };
 
 /// Confirmation of everything up to `up_to` in its lane and view. Speaks of the members of `of_view`.
