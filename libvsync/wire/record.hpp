@@ -3,7 +3,7 @@
 // between passes them on as bytes. Fixed little-endian layout instead of Cap'n Proto: a received body has no alignment, and 64-byte
 // messages must not cost a copy or 56 bytes of framing.
 //
-//   u32 size          of the whole record, a multiple of 1
+//   u32 size          of the whole record
 //   u32 data_bytes
 //   i64 published_at  wall clock, ns since 1970
 //   u8  topic_bytes   0: the topic of the record before
@@ -86,11 +86,11 @@ class RecordReader {
   RecordError error_ = RecordError::truncated;
 };
 
-/// Checks a whole body from an untrusted publisher: `count` sound records, `topic_runs` changes of topic.
+/// Checks a whole body from an untrusted publisher: `count` sound records, of which `topic_runs` name their topic.
 [[nodiscard]] Result<void, RecordError> check_body(std::span<const std::byte> body, std::uint32_t count, std::uint32_t topic_runs);
 
 /// A topic: levels separated by '.', no empty level, no control characters or spaces; '*' and '>' only in patterns
-/// (as whole levels, '>' last).
+/// (as whole levels, '>' last). UTF-8. A topic is also a valid pattern, which matches itself; '*' is one level, '>' one or more.
 [[nodiscard]] bool valid_topic(std::string_view topic);
 [[nodiscard]] bool valid_pattern(std::string_view pattern);
 [[nodiscard]] bool is_pattern(std::string_view name);

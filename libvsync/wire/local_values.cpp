@@ -1,0 +1,84 @@
+#include "wire/local_values.hpp"
+
+#include "wire/record.hpp"
+#include "wire/text.hpp"
+
+namespace vsync::wire {
+
+static_assert(static_cast<int>(schema::Level::SAFE) == static_cast<int>(Level::safe));
+
+void write(schema::SessionId::Builder out, const SessionId& session) {
+  out.setHigh(session.high);
+  out.setLow(session.low);
+}
+
+void write(schema::Position::Builder out, const Position& position) {
+  out.setEpoch(position.epoch.number);
+  out.setEpochRandom(position.epoch.random);
+  out.setView(position.view);
+  out.setLane(position.lane.value);
+  out.setSeq(position.seq.value);
+}
+
+void write(schema::Member::Builder out, const GroupMember& member) {
+  write(out.initSession(), member.session);
+  out.setNode(text_of(member.node.name));
+  out.setApplication(text_of(member.application));
+}
+
+schema::Level to_schema(Level level) { return static_cast<schema::Level>(level); }
+
+SessionId read_session(schema::SessionId::Reader in, const char* field) {
+  const SessionId session{.high = in.getHigh(), .low = in.getLow()};
+  require(!session.empty(), field, "the session id is zero");
+  return session;
+}
+
+Position read_position(schema::Position::Reader in, const char* field) {
+  require(in.getLane() < lanes_max, field, "the lane of a position is out of range");
+  require(in.getSeq() < number_end, field, "the number of a position is out of range");
+  return {.epoch = {.number = in.getEpoch(), .random = in.getEpochRandom()},
+          .view = in.getView(),
+          .lane = {in.getLane()},
+          .seq = {in.getSeq()}};
+}
+
+GroupMember read_member(schema::Member::Reader in, const char* field) {
+  GroupMember member;
+  member.session = read_session(in.getSession(), field);
+  // A session whose home failed and that hasn't come back has no node.
+  const auto node = in.getNode();
+  if (node.size() != 0) member.node.name = read_node_name(node, field);
+  member.application = read_application(in.getApplication(), field);
+  return member;
+}
+
+std::string read_text(capnp::Text::Reader in, std::size_t bytes_max, const char* field) {
+  require(in.size() <= bytes_max, field, "the text is too long");
+  require(valid_utf8(view_of(in)), field, "the text is not UTF-8");
+  return std::string(view_of(in));
+}
+
+std::string read_application(capnp::Text::Reader in, const char* field) {
+  require(in.size() <= application_bytes_max, field, "the application's name is too long");
+  require(printable(view_of(in)), field, "the application's name has control characters or is not UTF-8");
+  return std::string(view_of(in));
+}
+
+std::string read_group(capnp::Text::Reader in, const char* field) {
+  require(valid_pattern(view_of(in)), field, "the group is neither a valid topic nor a valid pattern");
+  return std::string(view_of(in));
+}
+
+std::string read_node_name(capnp::Text::Reader in, const char* field) {
+  require(valid_node_name(view_of(in)), field, "the name of a node is not 1 to 63 of A-Z a-z 0-9 . _ -");
+  return std::string(view_of(in));
+}
+
+void require_run(std::uint64_t first, std::uint64_t count, const char* field) {
+  require(first > 0, field, "the first number is 0");
+  require(count > 0, field, "the count is 0");
+  require(first < number_end && count <= number_end - first, field, "the numbers are out of range");
+}
+
+}  // namespace vsync::wire
