@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+"""Bad input on both sockets of a running daemon ends that session with an error, and nothing else."""
+
+import os
+import random
+import struct
+import unittest
+from pathlib import Path
+
+import zmtp
+from support import SANITIZED, ClusterTest
+
+MUTATIONS = 2000 if SANITIZED else 10000
+MEMORY_GROWTH_MAX = (256 if SANITIZED else 64) << 20
+
+
+def resident_bytes(pid):
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class BadInput(ClusterTest):
+
+    def setUp(self):
+        self.cluster = self.lab(2)
+        self.honest = self.subscriber(self.cluster, "a", "prices")
+        self.publisher_there = self.publisher(self.cluster, "a", "prices", rate=200)
+        self.honest.wait_count(50)
+        self.pid = self.cluster.pid("a")
+        self.memory = resident_bytes(self.pid)
+
+    def assert_unharmed(self):
+        """The daemon lives, in the same view, and honest applications lost nothing."""
+        self.honest.wait_count(len(self.honest.messages()) + 100)
+        self.assert_ok(self.publisher_there)
+        self.assert_complete(self.honest, [self.publisher_there])
+        self.assertEqual(self.cluster.pid("a"), self.pid, "the same process")
+        self.assertEqual(self.honest.of_kind("resync"), [])
+        self.assertLess(resident_bytes(self.pid) - self.memory, MEMORY_GROWTH_MAX)
+
+    def connect(self, said=b""):
+        connection = zmtp.connect(self.cluster.socket("a"))
+        self.addCleanup(connection.close)
+        connection.sendall(said)
+        return connection
+
+    def assert_session_ends(self, *messages):
+        """The daemon answers with an Error; the session is over, whether or not the connection stays."""
+        connection = self.connect(zmtp.handshake() + b"".join(messages))
+        connection.settimeout(2)
+        said = b""
+        try:
+            while len(said) < 64 + 40:  # greeting and READY come in any case
+                said += connection.recv(65536)
+            said += connection.recv(65536)
+        except (TimeoutError, ConnectionError):
+            pass
+        connection.close()
+        return said
+
+    def address_of_peers(self):
+        host, port = self.cluster.peer_address("a").removeprefix("tcp://").split(":")
+        return (host, int(port))
+
+    def test_wrong_envelopes(self):
+        hello = zmtp.open_message()
+        for wrong in ([b"", b""], [b"x", b""], [bytes(64), b""], [b"\xff" * 64, b""], [os.urandom(200), b""],
+                      [hello], [hello, b"", b""], [hello, b"a body where none belongs"], [hello[:-9], b""], [hello + bytes(8), b""],
+                      [zmtp.open_message(version=9), b""], [b"\0" * 100000, b""]):
+            self.assert_session_ends(zmtp.message(*wrong))
+        self.assert_unharmed()
+
+    def test_wrong_publishes(self):
+        good = zmtp.record(b"prices.bad", b"data")
+        publish = zmtp.encode("(publish = (firstN = 1, count = 1, topicRuns = 1))")
+        many = zmtp.encode("(publish = (firstN = 1, count = 4000000000, topicRuns = 1))")
+        backwards = zmtp.encode("(publish = (firstN = 0, count = 1, topicRuns = 1))")
+        for envelope, body in ((publish, b""), (publish, good[:-1]), (publish, good + b"x"), (publish, good * 2), (many, good), (backwards, good),
+                               (publish, struct.pack("<I", 0xffffffff) + good[4:]), (publish, zmtp.record(b"", b"no topic")),
+                               (publish, zmtp.record(b"a..b", b"")), (publish, zmtp.record(b"a.*", b"")), (publish, good[:19] + b"\x01" + good[20:])):
+            self.assert_session_ends(zmtp.message(zmtp.with_fresh_session(zmtp.open_message()), b""), zmtp.message(envelope, body))
+        self.assert_session_ends(zmtp.message(publish, good))  # without Open
+        self.assert_unharmed()
+
+    def test_a_frame_that_claims_gigabytes_is_cut_off(self):
+        connection = self.connect(zmtp.handshake() + struct.pack(">BQ", zmtp.LONG, 3 << 30))
+        self.assertIsNot(zmtp.end_of(connection), False, "still connected")
+        self.assert_unharmed()
+
+    def test_endless_multipart_is_cut_off(self):
+        connection = self.connect(zmtp.handshake())
+        try:
+            for _ in range(200):
+                connection.sendall(zmtp.frame(b"x" * 200, zmtp.MORE) * 1000)
+        except (ConnectionError, TimeoutError):
+            pass
+        connection.close()
+        self.assert_unharmed()
+
+    def test_random_mutations_of_valid_messages(self):
+        seed = random.randrange(1 << 32)
+        rng = random.Random(seed)
+        print(f"{MUTATIONS} mutations, seed {seed}")
+        hello = zmtp.open_message()
+        body = zmtp.record(b"prices.bad", b"data") * 3
+        valid = [(zmtp.encode("(publish = (firstN = 1, count = 3, topicRuns = 3))"), body),
+                 (zmtp.encode('(join = (request = 1, group = "prices.other"))'), b""),
+                 (zmtp.encode('(leave = (request = 1, group = "prices.other"))'), b""),
+                 (zmtp.encode("(query = (request = 1, status = void))"), b""),
+                 (zmtp.encode('(query = (request = 1, members = "prices"))'), b""),
+                 (zmtp.encode("(pong = 5)"), b""), (zmtp.encode("(received = 100)"), b""), (hello, b"")]
+        for _ in range(MUTATIONS):
+            envelope, body = (mutate(rng, part) for part in rng.choice(valid))
+            connection = zmtp.connect(self.cluster.socket("a"))
+            with connection:
+                connection.sendall(zmtp.handshake() + zmtp.message(zmtp.with_fresh_session(hello), b"") + zmtp.message(envelope, body))
+                connection.shutdown(1)
+        self.assert_unharmed()
+
+    def test_bytes_that_are_no_zeromq(self):
+        for address in (self.cluster.socket("a"), self.address_of_peers()):
+            for said in (b"GET / HTTP/1.1\r\n\r\n", os.urandom(1000), b"\xff" * 1000, bytes(1000), zmtp.GREETING[:20], b""):
+                connection = zmtp.connect(address)
+                with connection:
+                    try:
+                        connection.sendall(said)
+                    except ConnectionError:
+                        pass
+        self.assert_unharmed()
+
+    def test_a_peer_without_a_key_is_refused(self):
+        for kind in (b"DEALER", b"ROUTER", b"PAIR", b"SUB"):
+            connection = zmtp.connect(self.address_of_peers())
+            with connection:
+                connection.sendall(zmtp.handshake(kind) + zmtp.message(os.urandom(100)))
+                connection.settimeout(3)
+                self.assertIsNot(zmtp.end_of(connection), False, "still connected")
+        self.assert_unharmed()
+
+
+def mutate(rng, data):
+    data = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        kind = rng.randrange(5)
+        if kind == 0 and data:
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        elif kind == 1 and data:
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        elif kind == 2:
+            del data[rng.randint(0, len(data)):]
+        elif kind == 3:
+            at = rng.randint(0, len(data))
+            data[at:at] = rng.randbytes(rng.randint(1, 16))
+        elif kind == 4 and len(data) >= 8:
+            at = rng.randrange(0, len(data) - 7)
+            data[at:at + 8] = struct.pack("<Q", rng.choice([0, 1, 1 << 31, 1 << 32, 1 << 63, (1 << 64) - 1]))
+    return bytes(data)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,54 @@
+#!/usr/bin/python3
+"""How long delivery pauses at the survivors when a daemon fails. Measured in the optimised build, one test at a time."""
+
+import unittest
+
+from support import VIEW_WITHIN_S, ClusterTest, longest_gap, roles
+
+PAUSE_AFTER_SIGKILL_S = 0.200
+PAUSE_AFTER_SILENCE_S = 2.0
+TRIES = 3
+
+
+class Timing(ClusterTest):
+
+    def pauses(self, lab, role, fail, recover):
+        """The longest gap in delivery around each of several failures, at a survivor with a steady publisher on another one."""
+        pauses = []
+        for _ in range(TRIES):
+            victim = roles(lab.wait_common_view(within_s=VIEW_WITHIN_S))[role]
+            survivors = [node for node in lab.nodes if node != victim]
+            subscriber = self.subscriber(lab, survivors[0], "prices")
+            publisher = self.publisher(lab, survivors[1], "prices", rate=1000)
+            subscriber.wait_count(500)
+            quiet = len(subscriber.arrivals())
+            fail(victim)
+            lab.wait_common_view(survivors, VIEW_WITHIN_S)
+            subscriber.wait_count(len(subscriber.arrivals()) + 500)
+            pauses.append(longest_gap(subscriber.arrivals()[quiet - 100:]))
+            self.assert_ok(publisher)
+            self.assert_complete(subscriber, [publisher])
+            subscriber.stop()
+            recover(victim)
+        print(f"delivery paused for {[round(pause * 1000) for pause in pauses]} ms at a survivor when the {role} failed")
+        return sorted(pauses)
+
+    def test_delivery_goes_on_within_200_ms_after_the_sequencer_is_killed(self):
+        lab = self.lab(3)
+        self.assertLess(self.pauses(lab, "sequencer", lab.kill, lab.start)[TRIES // 2], PAUSE_AFTER_SIGKILL_S)
+
+    def test_delivery_goes_on_within_200_ms_after_a_member_is_killed(self):
+        lab = self.lab(3)
+        self.assertLess(self.pauses(lab, "member", lab.kill, lab.start)[TRIES // 2], PAUSE_AFTER_SIGKILL_S)
+
+    def test_delivery_goes_on_within_2_s_after_the_sequencer_falls_silent(self):
+        lab = self.netns_lab(3)
+
+        def silence(victim):
+            lab.partition(f"{','.join(node for node in lab.nodes if node != victim)} / {victim}")
+
+        self.assertLess(self.pauses(lab, "sequencer", silence, lambda _: lab.heal())[-1], PAUSE_AFTER_SILENCE_S)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,72 @@
+"""Just enough of the ZeroMQ wire protocol (ZMTP 3.0, https://rfc.zeromq.org/spec/23/) to say wrong things in it."""
+
+import os
+import socket
+import struct
+import subprocess
+from pathlib import Path
+
+SCHEMA = Path(__file__).resolve().parent.parent.parent / "libvsync/wire/local.capnp"
+GREETING = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+MORE, LONG, COMMAND = 1, 2, 4
+SESSION_MARK = 0x1122334455667788
+
+
+def frame(data, flags=0):
+    if len(data) > 255:
+        return struct.pack(">BQ", flags | LONG, len(data)) + data
+    return struct.pack(">BB", flags, len(data)) + data
+
+
+def handshake(socket_type=b"DEALER"):
+    """Greeting and READY: all that a client says before its first message."""
+    prop = b"\x0bSocket-Type" + struct.pack(">I", len(socket_type)) + socket_type
+    return GREETING + frame(b"\x05READY" + prop, COMMAND)
+
+
+def message(*parts):
+    return b"".join(frame(part, MORE if index + 1 < len(parts) else 0) for index, part in enumerate(parts))
+
+
+def connect(address, timeout=5):
+    """To a path (ipc) or a (host, port) pair (tcp)."""
+    made = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET, socket.SOCK_STREAM)
+    made.settimeout(timeout)
+    made.connect(address)
+    return made
+
+
+def encode(text, kind="ToDaemon"):
+    """A Cap'n Proto message from its text form."""
+    made = subprocess.run(["capnp", "encode", str(SCHEMA), kind], input=text.encode(), capture_output=True, check=True)
+    return made.stdout
+
+
+def open_message(version=1):
+    return encode(f'(open = (version = {version}, session = (high = 7, low = {SESSION_MARK}), application = "bad"))')
+
+
+def with_fresh_session(envelope):
+    return envelope.replace(struct.pack("<Q", SESSION_MARK), os.urandom(8))
+
+
+def record(topic, data):
+    """One message as a publisher's library encodes it (libvsync/wire/record.hpp)."""
+    size = 20 + len(topic) + len(data)
+    return struct.pack("<IIqBBBB", size, len(data), 0, len(topic), 0, 0, 0) + topic + data
+
+
+def end_of(connection, limit=1 << 20):
+    """Reads until the other side closes; returns what it said. False when it doesn't close."""
+    said = b""
+    try:
+        while len(said) < limit:
+            data = connection.recv(65536)
+            if not data:
+                return said
+            said += data
+    except ConnectionError:
+        return said
+    except TimeoutError:
+        return False
+    return said

@@ -1,0 +1,365 @@
+"""A lab: a cluster of real daemons on this machine, for tests, benchmarks, demos and people.
+
+    with Lab.up(3) as lab:
+        lab.kill("a")
+        lab.wait_common_view(["b", "c"])
+
+Everything a lab makes can be found again from its directory's path alone: names carry an id derived from it, processes carry
+the id in their environment. So `down` cleans up whatever an interrupted `up` or a lost file left behind.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import string
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import network
+import processes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NODES_MAX = len(string.ascii_lowercase)
+SOCKET_PATH_MAX = 107  # bytes that fit a unix socket address
+UP_WITHIN_S = 30
+STOP_WITHIN_S = 20
+POLL_S = 0.02
+
+
+class LabError(Exception):
+    """Something a person can act on; the text says what."""
+
+
+def find_build():
+    """The build tree whose programs are used: VSYNC_BUILD, or the release build."""
+    candidates = [Path(os.environ["VSYNC_BUILD"])] if "VSYNC_BUILD" in os.environ else [ROOT / "build" / "release", ROOT / "build"]
+    for candidate in candidates:
+        if (candidate / "daemon" / "vsyncd").exists():
+            return candidate.resolve()
+    raise LabError(f"no vsyncd in {' or '.join(map(str, candidates))}: build first, or name a build tree in VSYNC_BUILD")
+
+
+def default_directory():
+    return Path(os.environ.get("VSYNC_LAB") or f"/tmp/vsync-lab-{os.getuid()}")
+
+
+def wait_until(condition, within_s, what):
+    """Waits for `condition` to return something true, and returns that."""
+    deadline = time.monotonic() + within_s
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise LabError(f"not within {within_s} s: {what() if callable(what) else what}")
+        time.sleep(POLL_S)
+
+
+class Lab:
+    """One cluster. Its state is in its directory, so that several processes can work with one lab."""
+
+    def __init__(self, directory, build=None):
+        self.directory = Path(directory).absolute()
+        self.id = hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
+        self.build = Path(build) if build else None
+        self._children = {}  # daemons that this process started and has to reap
+
+    # ---- life of a lab
+
+    @classmethod
+    def up(cls, count, directory=None, netns=False, settings=(), trace=True, build=None, wait=True):
+        """Makes a lab of `count` daemons and returns when they have one common primary view. `settings` are "key=value"."""
+        if not 1 <= count <= NODES_MAX:
+            raise LabError(f"a lab has 1 to {NODES_MAX} daemons")
+        lab = cls(directory or tempfile.mkdtemp(prefix="vsync-lab-"), build)
+        lab._claim()
+        try:
+            lab._make(count, netns, list(settings), trace)
+            for node in lab.nodes:
+                lab.start(node)
+            if wait:
+                lab.wait_common_view()
+        except BaseException:
+            lab.save_logs()
+            lab.down()
+            raise
+        return lab
+
+    @classmethod
+    def open(cls, directory, build=None):
+        """A lab that is already there."""
+        lab = cls(directory, build)
+        if not (lab.directory / "lab.json").exists():
+            raise LabError(f"no lab in {lab.directory}: start one with `lab up N`")
+        return lab
+
+    def down(self):
+        """Ends everything of this lab and removes its files. Does no harm where nothing is left."""
+        for pid in processes.with_environment("VSYNC_LAB_ID", self.id):
+            processes.end(pid)
+        for child in self._children.values():
+            child.wait()
+        self._children.clear()
+        network.remove(self.id)
+        shutil.rmtree(self._sockets_elsewhere(), ignore_errors=True)
+        if (self.directory / "lab.json").exists():
+            shutil.rmtree(self.directory)
+        elif self.directory.exists() and not any(self.directory.iterdir()):
+            self.directory.rmdir()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.down()
+
+    def _claim(self):
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (self.directory / "lab.json").exists():
+            raise LabError(f"there is a lab in {self.directory} already: `lab down` ends it, --dir chooses another place")
+        if any(self.directory.iterdir()):
+            raise LabError(f"{self.directory} isn't empty")
+        if list(processes.with_environment("VSYNC_LAB_ID", self.id)) or network.exists(self.id):
+            self.down()
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.directory / "lab.json").write_text("{}")
+
+    def _make(self, count, netns, settings, trace):
+        self.build = self.build or find_build()
+        nodes = list(string.ascii_lowercase[:count])
+        if netns:
+            addresses = network.create(self.id, nodes)
+            ports = {node: 7400 for node in nodes}
+        else:
+            addresses, ports = network.loopback_addresses(nodes)
+        sockets = self.directory / "sockets"
+        if len(os.fsencode(sockets)) + len("/a.sock") > SOCKET_PATH_MAX:
+            sockets = self._sockets_elsewhere()
+        sockets.mkdir(mode=0o700, exist_ok=True)
+        spec = {"nodes": nodes, "netns": netns, "addresses": addresses, "ports": ports, "settings": settings, "trace": trace,
+                "sockets": str(sockets), "build": str(self.build), "keys": {}}
+        for node in nodes:
+            (self.directory / node).mkdir(mode=0o700)
+            spec["keys"][node] = self._make_keys(node)
+        (self.directory / "lab.json").write_text(json.dumps(spec, indent=1))
+        for node in nodes:
+            self._write_config(node)
+
+    def _sockets_elsewhere(self):
+        return Path(f"/tmp/vsync-sockets-{self.id}")
+
+    def _make_keys(self, node):
+        """A CURVE key pair for the node; returns the public key."""
+        home = self.directory / node
+        made = subprocess.run([self.program("vsyncd"), "keygen", str(home)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if made.returncode != 0:
+            raise LabError(f"vsyncd keygen failed: {made.stderr.strip()}")
+        return (home / "public.key").read_text().strip()
+
+    def _write_config(self, node):
+        spec = self.spec
+        peers = "".join(
+            f"\n[[peer]]\nname = \"{peer}\"\nendpoint = \"{self.peer_address(peer)}\"\npublic_key = \"{spec['keys'][peer]}\"\n"
+            for peer in self.nodes if peer != node)
+        home = self.directory / node
+        (home / "vsyncd.toml").write_text(
+            f'node = "{node}"\n'
+            f'state_dir = "{home}/state"\n'
+            f'socket = "{self.socket(node)}"\n'
+            f'listen = "{self.peer_address(node)}"\n'
+            f'secret_key_file = "{home}/secret.key"\n'
+            f'{peers}')
+
+    # ---- what it is made of
+
+    @property
+    def spec(self):
+        return json.loads((self.directory / "lab.json").read_text())
+
+    @property
+    def nodes(self):
+        return self.spec["nodes"]
+
+    def program(self, name):
+        """The path of one of our programs: vsyncd, vsync or a test's own, relative to the build tree."""
+        build = self.build or Path(self.spec["build"])
+        return str(build / {"vsyncd": "daemon/vsyncd", "vsync": "bindings/cli/vsync"}.get(name, name))
+
+    def socket(self, node):
+        return str(Path(self.spec["sockets"]) / f"{node}.sock")
+
+    def endpoint(self, node):
+        self._check(node)
+        return f"ipc://{self.socket(node)}"
+
+    def peer_address(self, node):
+        spec = self.spec
+        return f"tcp://{spec['addresses'][node]}:{spec['ports'][node]}"
+
+    def log(self, node):
+        return self.directory / node / "log"
+
+    def trace_files(self):
+        """The traces of all daemons, one file per start."""
+        return sorted(self.directory.glob("*/trace.*"))
+
+    def save_logs(self):
+        """Copies what explains a failure to VSYNC_LAB_SAVE, if that is set."""
+        target = os.environ.get("VSYNC_LAB_SAVE")
+        if target and self.directory.exists():
+            shutil.copytree(self.directory, Path(target) / self.directory.name, dirs_exist_ok=True,
+                            ignore=shutil.ignore_patterns("sockets", "*.sock"))
+
+    def _check(self, node):
+        if node not in self.nodes:
+            raise LabError(f"no node {node!r}: this lab has {', '.join(self.nodes)}")
+
+    # ---- its daemons
+
+    def start(self, node, settings=()):
+        """Starts a daemon; `settings` ("key=value") count for this start only."""
+        self._check(node)
+        if self.pid(node):
+            raise LabError(f"{node} is running already")
+        home = self.directory / node
+        spec = self.spec
+        command = [self.program("vsyncd"), "--config", str(home / "vsyncd.toml")]
+        if spec["trace"]:
+            starts = len(list(home.glob("trace.*")))
+            command += ["--set", f"trace_file={home}/trace.{starts + 1}"]
+        for setting in [*spec["settings"], *settings]:
+            command += ["--set", setting]
+        with open(self.log(node), "ab") as log:
+            child = subprocess.Popen(self._inside(node) + command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                     start_new_session=True, env=self._environment(), cwd="/")
+        self._children[node] = child
+        processes.remember(home / "pid", child.pid)
+
+    def _inside(self, node):
+        return network.inside(self.id, node) if self.spec["netns"] else []
+
+    def _environment(self, node=None):
+        environment = dict(os.environ, VSYNC_LAB_ID=self.id, VSYNC_LAB=str(self.directory))
+        environment.pop("NOTIFY_SOCKET", None)
+        if node:
+            environment["VSYNC_ENDPOINT"] = self.endpoint(node)
+            environment["PATH"] = f"{Path(self.program('vsync')).parent}:{environment.get('PATH', '')}"
+        return environment
+
+    def pid(self, node):
+        """The daemon's process id, None when it doesn't run."""
+        self._check(node)
+        if node in self._children:
+            self._children[node].poll()  # a zombie is not a daemon
+        return processes.recall(self.directory / node / "pid")
+
+    def _running(self, node):
+        pid = self.pid(node)
+        if not pid:
+            raise LabError(f"{node} isn't running")
+        return pid
+
+    def _gone(self, node, within_s):
+        try:
+            wait_until(lambda: not self.pid(node), within_s, f"the end of {node}'s daemon")
+        finally:
+            if not self.pid(node):
+                self._children.pop(node, None)
+
+    def kill(self, node):
+        """SIGKILL: a crash."""
+        os.kill(self._running(node), signal.SIGKILL)
+        self._gone(node, STOP_WITHIN_S)
+
+    def stop(self, node):
+        """SIGTERM: an orderly leave; returns when the daemon has ended."""
+        os.kill(self._running(node), signal.SIGTERM)
+        self._gone(node, STOP_WITHIN_S)
+
+    def pause(self, node):
+        os.kill(self._running(node), signal.SIGSTOP)
+
+    def resume(self, node):
+        os.kill(self._running(node), signal.SIGCONT)
+
+    # ---- its network
+
+    def partition(self, text):
+        """Cuts links, in place of all earlier cuts: "a,b / c" both ways between the sides, "a > b" what a sends to b, several
+        cuts separated by ";". Nodes that aren't named keep their links."""
+        if not self.spec["netns"]:
+            raise LabError("partitions need a lab made with --netns")
+        network.cut(self.id, self.spec["addresses"], network.parse_cuts(text, self.nodes))
+
+    def heal(self):
+        self.partition("")
+
+    # ---- what it says of itself
+
+    def status(self, node):
+        """What `vsync status --json` says of the node, None when it doesn't answer."""
+        try:
+            asked = subprocess.run([self.program("vsync"), "--endpoint", self.endpoint(node), "status", "--json"], capture_output=True,
+                                   text=True, stdin=subprocess.DEVNULL, timeout=3)
+            return json.loads(asked.stdout) if asked.returncode == 0 else None
+        except (subprocess.TimeoutExpired, json.JSONDecodeError):
+            return None
+
+    def members(self, status):
+        return sorted(member["node"] for member in ((status or {}).get("view") or {}).get("members", []))
+
+    def common_view(self, nodes):
+        """The status of one of `nodes` when all are primary in one view of just them and have a sequencer, else None."""
+        found = None
+        for node in nodes:
+            status = self.status(node)
+            if not status or status.get("state") != "primary" or self.members(status) != sorted(nodes) or not status.get("sequencer"):
+                return None
+            if found and (found["view"]["epoch"], found["view"]["number"]) != (status["view"]["epoch"], status["view"]["number"]):
+                return None
+            found = found or status
+        return found
+
+    def wait_common_view(self, nodes=None, within_s=UP_WITHIN_S):
+        """Waits until `nodes` (default: all) are in one primary view of just them; returns the status of the first."""
+        nodes = list(nodes or self.nodes)
+
+        def missing():
+            said = {node: self._summary(self.status(node)) for node in nodes}
+            dead = [node for node in nodes if not self.pid(node)]
+            ended = f"; not running: {', '.join(dead)}, last words: {self.last_words(dead[0])}" if dead else ""
+            return f"one primary view of {', '.join(nodes)}; they say {said}{ended}"
+
+        return wait_until(lambda: self.common_view(nodes), within_s, missing)
+
+    def wait_state(self, node, state, within_s=UP_WITHIN_S):
+        return wait_until(lambda: (lambda status: status if status and status.get("state") == state else None)(self.status(node)), within_s,
+                          lambda: f"{node} {state}; it says {self._summary(self.status(node))}")
+
+    def last_words(self, node):
+        lines = self.log(node).read_text(errors="replace").splitlines() if self.log(node).exists() else []
+        return " | ".join(lines[-3:]) or "none"
+
+    def _summary(self, status):
+        if not status:
+            return "nothing"
+        view = status.get("view") or {}
+        return f"{status.get('state')} in view {view.get('number')} of {','.join(self.members(status))}"
+
+    # ---- commands inside
+
+    def command(self, node, *arguments):
+        """A Popen argument list and environment for a program run where the node is."""
+        return self._inside(node) + list(arguments), self._environment(node)
+
+    def vsync(self, node, *arguments, **options):
+        """Runs the vsync command against the node's daemon to its end."""
+        command, environment = self.command(node, self.program("vsync"), *arguments)
+        options = {"capture_output": True, "text": True, "timeout": 60, **options}
+        if "input" not in options:
+            options["stdin"] = subprocess.DEVNULL
+        return subprocess.run(command, env=environment, **options)

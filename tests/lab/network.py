@@ -1,0 +1,111 @@
+"""Addresses for a lab's daemons: loopback, or a network namespace each on one bridge, where links can be cut for real."""
+
+import os
+import random
+import socket
+import subprocess
+from pathlib import Path
+
+# A cut is a packet filter in the bridge's namespace: it drops silently, in one direction, like a broken switch.
+TABLE = "vsync_lab"
+
+
+class NetworkError(Exception):
+    pass
+
+
+def run(*command, text=None):
+    done = subprocess.run(command, input=text, capture_output=True, text=True, **({} if text else {"stdin": subprocess.DEVNULL}))
+    if done.returncode != 0:
+        raise NetworkError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def namespace(lab, part):
+    return f"vsync-{lab}-{part}"
+
+
+def existing(lab):
+    names = Path("/run/netns")
+    return sorted(name.name for name in names.glob(f"vsync-{lab}-*")) if names.exists() else []
+
+
+def exists(lab):
+    return bool(existing(lab))
+
+
+def loopback_addresses(nodes):
+    """A loopback network of its own for the lab, so that labs side by side and the machine's services don't meet."""
+    for _ in range(100):
+        prefix = f"127.{random.randint(1, 254)}.{random.randint(0, 255)}"
+        addresses = {node: f"{prefix}.{index}" for index, node in enumerate(nodes, 1)}
+        port = random.randint(7000, 29999)  # below the ports that the kernel gives to connections
+        if all(is_free(address, port) for address in addresses.values()):
+            return addresses, {node: port for node in nodes}
+    raise NetworkError("no free loopback port found")
+
+
+def is_free(address, port):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, port))
+            return True
+        except OSError:
+            return False
+
+
+def create(lab, nodes):
+    """One namespace per node and one for the bridge between them; returns the nodes' addresses."""
+    if os.geteuid() != 0:
+        raise NetworkError("network namespaces need root")
+    bridge = namespace(lab, "bridge")
+    run("ip", "netns", "add", bridge)
+    run("ip", "-n", bridge, "link", "add", "bridge0", "type", "bridge")
+    run("ip", "-n", bridge, "link", "set", "dev", "bridge0", "up")
+    addresses = {}
+    for index, node in enumerate(nodes, 1):
+        own = namespace(lab, node)
+        addresses[node] = f"10.77.0.{index}"
+        run("ip", "netns", "add", own)
+        run("ip", "link", "add", "eth0", "netns", own, "type", "veth", "peer", "name", f"node-{node}", "netns", bridge)
+        run("ip", "-n", bridge, "link", "set", "dev", f"node-{node}", "master", "bridge0", "up")
+        run("ip", "-n", own, "link", "set", "dev", "lo", "up")
+        run("ip", "-n", own, "link", "set", "dev", "eth0", "up")
+        run("ip", "-n", own, "addr", "add", f"{addresses[node]}/24", "dev", "eth0")
+    return addresses
+
+
+def remove(lab):
+    for name in existing(lab):
+        subprocess.run(["ip", "netns", "del", name], stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def inside(lab, node):
+    return ["ip", "netns", "exec", namespace(lab, node)]
+
+
+def parse_cuts(text, nodes):
+    """The directed links that a description cuts: "a,b / c" both ways between the sides, "a > b" one way, ";" between cuts."""
+    links = set()
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        separator = ">" if ">" in part else "/"
+        sides = [[name.strip() for name in side.split(",") if name.strip()] for side in part.split(separator)]
+        if len(sides) < 2 or not all(sides) or (separator == ">" and len(sides) != 2):
+            raise NetworkError(f"can't read the cut {part!r}: use \"a,b / c\" or \"a > b\"")
+        for name in (name for side in sides for name in side):
+            if name not in nodes:
+                raise NetworkError(f"no node {name!r} in this lab")
+        for index, side in enumerate(sides):
+            for other in sides[index + 1:]:
+                links |= {(sender, receiver) for sender in side for receiver in other}
+                if separator == "/":
+                    links |= {(sender, receiver) for sender in other for receiver in side}
+    return sorted(links)
+
+
+def cut(lab, addresses, links):
+    """Cuts just these links, all at once."""
+    drops = "\n".join(f"    ip saddr {addresses[sender]} ip daddr {addresses[receiver]} drop" for sender, receiver in links)
+    rules = (f"table bridge {TABLE}\ndelete table bridge {TABLE}\n"
+             f"table bridge {TABLE} {{\n  chain forward {{\n    type filter hook forward priority 0; policy accept;\n{drops}\n  }}\n}}\n")
+    run("ip", "netns", "exec", namespace(lab, "bridge"), "nft", "-f", "-", text=rules)
