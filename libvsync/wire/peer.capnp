@@ -247,7 +247,12 @@ struct Decided { chain @0 :List(Decision); }
 # its disk and answers `formed`. The view is the first one.
 
 # From the most senior loaded payload holder to a member that isn't loaded: the directory as it stood when `view` was installed.
-struct Snapshot { view @0 :ViewId; sessions @1 :List(SessionState); groups @2 :List(GroupState); }
+struct Snapshot {
+  view @0 :ViewId;
+  sessions @1 :List(SessionState);  # ascending by session id
+  groups @2 :List(GroupState);      # ascending by name
+  groupViews @3 :UInt64;            # changes of any group so far
+}
 
 # ---- the group directory
 
@@ -297,7 +302,7 @@ struct GroupState {
 # ---- the state on disk
 
 # What a daemon must find again after a crash. The file is
-#   8 bytes "VSYNCST\n"; u32 version; u32 zero; u64 size of the message; u64 XXH3 of all bytes but these eight; the message,
+#   8 bytes "VSYNCST\n"; u64 XXH3 of all that follows; u32 version; u32 zero; u64 size of the message; the message,
 # little-endian. This head stays as it is in every version, so that a damaged file is always told from one of another version.
 struct PersistentState {
   incarnationCounter @0 :UInt64;  # of the node that wrote it; the next start takes a higher one

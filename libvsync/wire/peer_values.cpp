@@ -1,0 +1,183 @@
+#include "wire/peer_values.hpp"
+
+#include <algorithm>
+
+namespace vsync::wire {
+namespace {
+
+protocol::Member read_member(peer_schema::Member::Reader in, const char* field) {
+  return {.node = read_node(in.getNode(), field),
+          .weight = in.getWeight(),
+          .full_weight = in.getFullWeight(),
+          .witness = in.getWitness(),
+          .loaded = in.getLoaded()};
+}
+
+void write(peer_schema::Member::Builder out, const protocol::Member& member) {
+  wire::write(out.initNode(), member.node);
+  out.setWeight(member.weight);
+  out.setFullWeight(member.full_weight);
+  out.setWitness(member.witness);
+  out.setLoaded(member.loaded);
+}
+
+bool has_name_twice(const std::vector<protocol::Member>& members) {
+  for (auto member = members.begin(); member != members.end(); ++member) {
+    const auto same_name = [&](const protocol::Member& other) { return other.node.name == member->node.name; };
+    if (std::any_of(std::next(member), members.end(), same_name)) return true;
+  }
+  return false;
+}
+
+void write(peer_schema::LaneCut::Builder out, const protocol::LaneCut& cut) {
+  out.setBase(cut.base.value);
+  wire::write(out.initRuns(size_of(cut.runs.size())), cut.runs);
+  out.setHasFirstMissing(cut.first_missing.has_value());
+  if (cut.first_missing) out.setFirstMissing(cut.first_missing->value);
+  write_numbers(out.initHeld(size_of(cut.held.size())), cut.held, [](protocol::Seqno seqno) { return seqno.value; });
+  write_numbers(out.initHolder(size_of(cut.holder.size())), cut.holder, [](protocol::Rank rank) { return rank.value; });
+}
+
+protocol::LaneCut read_lane_cut(peer_schema::LaneCut::Reader in, const char* field) {
+  protocol::LaneCut cut;
+  cut.base = read_seq(in.getBase(), field);
+  cut.runs = read_ordered_runs(in.getRuns(), field);
+  if (in.getHasFirstMissing()) cut.first_missing = read_seq(in.getFirstMissing(), field);
+  cut.held = read_list<protocol::Seqno>(in.getHeld(), members_max, field, [&](std::uint64_t seqno) { return read_seqno(seqno, field); });
+  cut.holder = read_list<protocol::Rank>(in.getHolder(), members_max, field, [&](std::uint16_t rank) { return read_rank(rank, field); });
+  require(cut.held.size() == cut.holder.size(), field, "a cut has not one holder for each stream");
+  return cut;
+}
+
+}  // namespace
+
+void write(peer_schema::NodeId::Builder out, const protocol::NodeId& node) {
+  out.setName(text_of(node.name));
+  out.setCounter(node.incarnation.counter);
+  out.setRandom(node.incarnation.random);
+}
+
+void write(peer_schema::ViewId::Builder out, const protocol::ViewId& view) {
+  out.setEpoch(view.epoch.number);
+  out.setEpochRandom(view.epoch.random);
+  out.setNumber(view.number);
+}
+
+void write(peer_schema::SessionId::Builder out, const protocol::SessionId& session) {
+  out.setHigh(session.high);
+  out.setLow(session.low);
+}
+
+void write(peer_schema::Ballot::Builder out, const protocol::Ballot& ballot) {
+  out.setRound(ballot.round);
+  out.setCoordinator(ballot.coordinator.value);
+}
+
+void write(peer_schema::View::Builder out, const protocol::View& view) {
+  write(out.initId(), view.id);
+  auto members = out.initMembers(size_of(view.members.size()));
+  for (unsigned i = 0; i < members.size(); ++i) write(members[i], view.members[i]);
+  out.setTieBreaker(view.tie_breaker.value);
+  out.setMinWeight(view.min_weight);
+  write_numbers(out.initSequencers(size_of(view.sequencers.size())), view.sequencers, [](protocol::Rank rank) { return rank.value; });
+}
+
+void write(peer_schema::Value::Builder out, const protocol::Value& value) {
+  write(out.initNext(), value.next);
+  auto lanes = out.initLanes(size_of(value.cut.lanes.size()));
+  for (unsigned i = 0; i < lanes.size(); ++i) write(lanes[i], value.cut.lanes[i]);
+  write_numbers(out.initLoaded(size_of(value.loaded.size())), value.loaded, [](protocol::Rank rank) { return rank.value; });
+  out.setRestart(value.restart);
+}
+
+void write(peer_schema::Accepted::Builder out, const protocol::Accepted& accepted) {
+  write(out.initBallot(), accepted.ballot);
+  write(out.initValue(), accepted.value);
+}
+
+void write(capnp::List<peer_schema::OrderedRun>::Builder out, const std::vector<protocol::OrderedRun>& runs) {
+  for (unsigned i = 0; i < out.size(); ++i) {
+    out[i].setFirst(runs[i].first.value);
+    out[i].setFirstSeqno(runs[i].first_seqno.value);
+    out[i].setCount(runs[i].count);
+    out[i].setPublisher(runs[i].publisher.value);
+  }
+}
+
+protocol::NodeId read_node(peer_schema::NodeId::Reader in, const char* field) {
+  return {.name = read_node_name(in.getName(), field), .incarnation = {.counter = in.getCounter(), .random = in.getRandom()}};
+}
+
+protocol::ViewId read_view_id(peer_schema::ViewId::Reader in) {
+  return {.epoch = {.number = in.getEpoch(), .random = in.getEpochRandom()}, .number = in.getNumber()};
+}
+
+protocol::Ballot read_ballot(peer_schema::Ballot::Reader in, const char* field) {
+  return {.round = in.getRound(), .coordinator = read_rank(in.getCoordinator(), field)};
+}
+
+protocol::View read_view(peer_schema::View::Reader in, const char* field) {
+  protocol::View view;
+  view.id = read_view_id(in.getId());
+  view.members = read_list<protocol::Member>(in.getMembers(), members_max, field, [&](auto member) { return read_member(member, field); });
+  require(!view.members.empty(), field, "a view has no members");
+  require(!has_name_twice(view.members), field, "a view has two members of one name");
+  const auto read_member_rank = [&](std::uint16_t rank) {
+    require(rank < view.members.size(), field, "a rank lies beyond the members of its view");
+    return protocol::Rank{rank};
+  };
+  view.tie_breaker = read_member_rank(in.getTieBreaker());
+  view.min_weight = in.getMinWeight();
+  view.sequencers = read_list<protocol::Rank>(in.getSequencers(), lanes_max, field, read_member_rank);
+  require(!view.sequencers.empty(), field, "a view has no lanes");
+  return view;
+}
+
+protocol::Value read_value(peer_schema::Value::Reader in, const char* field) {
+  protocol::Value value;
+  value.next = read_view(in.getNext(), field);
+  value.cut.lanes = read_list<protocol::LaneCut>(in.getLanes(), lanes_max, field, [&](auto lane) { return read_lane_cut(lane, field); });
+  value.loaded = read_list<protocol::Rank>(in.getLoaded(), members_max, field, [&](std::uint16_t rank) { return read_rank(rank, field); });
+  value.restart = in.getRestart();
+  return value;
+}
+
+protocol::Accepted read_accepted(peer_schema::Accepted::Reader in, const char* field) {
+  return {.ballot = read_ballot(in.getBallot(), field), .value = read_value(in.getValue(), field)};
+}
+
+std::vector<protocol::OrderedRun> read_ordered_runs(capnp::List<peer_schema::OrderedRun>::Reader in, const char* field) {
+  std::uint64_t free_from = 1;
+  return read_list<protocol::OrderedRun>(in, runs_max, field, [&](peer_schema::OrderedRun::Reader run) {
+    require_run(run.getFirst(), run.getCount(), field, protocol::tail_begin.value);
+    require_run(run.getFirstSeqno(), run.getCount(), field);
+    require(run.getFirst() >= free_from, field, "the runs of an order overlap or go backwards");
+    free_from = run.getFirst() + run.getCount();
+    return protocol::OrderedRun{.first = {run.getFirst()},
+                                .publisher = read_rank(run.getPublisher(), field),
+                                .first_seqno = {run.getFirstSeqno()},
+                                .count = run.getCount()};
+  });
+}
+
+protocol::Rank read_rank(std::uint16_t in, const char* field) {
+  require(in < members_max, field, "a rank is out of range");
+  return {in};
+}
+
+protocol::Lane read_lane(std::uint16_t in, const char* field) {
+  require(in < lanes_max, field, "a lane is out of range");
+  return {in};
+}
+
+protocol::Seqno read_seqno(std::uint64_t in, const char* field) {
+  require(in < number_end, field, "a message number is out of range");
+  return {in};
+}
+
+protocol::Seq read_seq(std::uint64_t in, const char* field) {
+  require(in < number_end, field, "a position is out of range");
+  return {in};
+}
+
+}  // namespace vsync::wire
