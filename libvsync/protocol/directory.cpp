@@ -71,8 +71,7 @@ void Directory::nodes_left(std::span<const NodeId> left, Position at, std::vecto
     affected.insert(affected.end(), session.groups.begin(), session.groups.end());
   }
   std::ranges::sort(affected);
-  const auto repeated = std::ranges::unique(affected);
-  affected.erase(repeated.begin(), repeated.end());
+  affected.erase(std::unique(affected.begin(), affected.end()), affected.end());
 
   // Who was homeless before is a member of nothing, so that the homeless members are those of this change.
   for (std::string_view group : affected) {
