@@ -1,0 +1,37 @@
+#pragma once
+// check: the properties of DESIGN's section 8 over a trace. Each is one function with its definition and source above it (views.cpp,
+// delivery.cpp, confirmation.cpp, sessions.cpp, liveness.cpp). Time is near-linear in the length of the trace.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checker/trace.hpp"
+
+namespace vsync::checker {
+
+struct Violation {
+  std::string property;
+  std::string text;  ///< names the nodes, views and positions
+};
+
+/// What must hold once faults have stopped and the system had time to settle.
+struct Liveness {
+  std::vector<protocol::NodeId> connected;  ///< the nodes that run and hear each other at the end
+  /// No view is installed from here to the end of the trace. Absent: not looked at.
+  std::optional<protocol::TimePoint> quiet_from;
+};
+
+struct Options {
+  std::optional<Liveness> liveness;    ///< absent: safety only
+  std::size_t violations_max = 20;     ///< per property
+};
+
+/// The events are in the order of time; of one node, in the order in which they happened.
+[[nodiscard]] std::vector<Violation> check(const Trace& trace, const Options& options = {});
+
+/// Names of all properties, for reports.
+[[nodiscard]] std::vector<std::string> property_names();
+
+}  // namespace vsync::checker

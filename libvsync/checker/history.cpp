@@ -1,0 +1,144 @@
+#include "checker/history.hpp"
+
+#include <algorithm>
+
+#include "checker/digest.hpp"
+#include "checker/primary_rule.hpp"
+
+namespace vsync::checker {
+
+using protocol::Lane;
+using protocol::NodeId;
+using protocol::Position;
+using protocol::ViewId;
+
+History::History(const Trace& trace) : trace_(trace) {
+  for (EventIndex at = 0; at < trace.events.size(); ++at) add(at);
+  find_longest();
+}
+
+std::size_t History::life_for(const NodeId& node) {
+  const auto [found, is_new] = life_index_.try_emplace(node, lives_.size());
+  if (is_new) lives_.push_back({.node = node});
+  return found->second;
+}
+
+void History::add(EventIndex at) {
+  const TraceEvent& event = trace_.events[at];
+  const std::size_t life = life_for(event.node);
+  lives_[life].events.push_back(at);
+  const auto ballot = [&](const ViewId& view, protocol::Ballot number) -> BallotRecord& { return instances_[view][number]; };
+
+  if (const auto* started = std::get_if<NodeStarted>(&event.body)) {
+    lives_[life].with_disk = started->with_disk;
+  } else if (std::holds_alternative<Crashed>(event.body) || std::holds_alternative<Resynced>(event.body)) {
+    lives_[life].ended = true;
+  } else if (const auto* delivered = std::get_if<Delivered>(&event.body)) {
+    deliver(life, *delivered);
+  } else if (const auto* installed = std::get_if<ViewInstalled>(&event.body)) {
+    install(at, life, *installed);
+  } else if (const auto* group = std::get_if<GroupView>(&event.body)) {
+    if (!lives_[life].stays.empty()) stays_[lives_[life].stays.back()].group_views.push_back(group);
+  } else if (const auto* state = std::get_if<StateChanged>(&event.body)) {
+    lives_[life].state = state->state;
+  } else if (const auto* answer = std::get_if<AnsweredBallot>(&event.body)) {
+    ballot(answer->view, answer->ballot).answers.push_back({at, event.node, answer->from_disk, answer->own});
+  } else if (const auto* accepted = std::get_if<AcceptedBallot>(&event.body)) {
+    ballot(accepted->view, accepted->ballot).acceptances.push_back({at, event.node, false, accepted->own});
+  } else if (const auto* value = std::get_if<BallotValue>(&event.body)) {
+    ballot(value->view, value->ballot).values.emplace_back(at, value);
+    const auto key = std::pair(value->next.id, digest_of(value->next));
+    known_contents_.try_emplace(key, value->next);
+    auto& carriers = carriers_[key];
+    const auto carrier = std::pair(value->view, value->ballot);
+    if (std::find(carriers.begin(), carriers.end(), carrier) == carriers.end()) carriers.push_back(carrier);
+  }
+}
+
+void History::install(EventIndex at, std::size_t life, const ViewInstalled& installed) {
+  const std::uint64_t digest = digest_of(installed.view);
+  const auto key = std::pair(installed.view.id, digest);
+  const auto [found, is_new] = content_index_.try_emplace(key, views_.size());
+  if (is_new) {
+    views_.push_back({.content = installed.view, .digest = digest, .restart = installed.restart, .forced = installed.forced});
+    view_index_.try_emplace(installed.view.id, found->second);
+    known_contents_.try_emplace(key, installed.view);
+  }
+  if (!lives_[life].stays.empty()) stays_[lives_[life].stays.back()].next_view = found->second;
+  views_[found->second].stays.push_back(stays_.size());
+  lives_[life].stays.push_back(stays_.size());
+  stays_.push_back({.life = life, .view = found->second, .installed_at = at});
+}
+
+void History::deliver(std::size_t life, const Delivered& delivered) {
+  if (lives_[life].stays.empty()) return;  // delivered_in_its_view tells of it
+  LaneDeliveries& lane = stays_[lives_[life].stays.back()].lanes[delivered.first.lane];
+  (delivered.first.seq >= protocol::tail_begin ? lane.tail : lane.ordinary).push_back(&delivered);
+}
+
+void History::find_longest() {
+  for (const Stay& stay : stays_) {
+    auto& longest = views_[stay.view].longest;
+    for (const auto& [lane, deliveries] : stay.lanes) {
+      LaneDeliveries& best = longest[lane];
+      if (deliveries.ordinary.size() > best.ordinary.size()) best.ordinary = deliveries.ordinary;
+      if (deliveries.tail.size() > best.tail.size()) best.tail = deliveries.tail;
+    }
+  }
+}
+
+std::optional<std::size_t> History::life(const NodeId& node) const {
+  const auto found = life_index_.find(node);
+  return found == life_index_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::size_t> History::view(const ViewId& id) const {
+  const auto found = view_index_.find(id);
+  return found == view_index_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::size_t> History::view_at(const Position& position) const {
+  return view({position.epoch, position.view});
+}
+
+std::vector<std::size_t> History::survivors(std::size_t view) const {
+  std::vector<std::size_t> found;
+  for (const std::size_t index : views_[view].stays) {
+    const Stay& stay = stays_[index];
+    if (!stay.next_view) continue;
+    const protocol::View& next = views_[*stay.next_view].content;
+    const auto rank = next.rank_of(lives_[stay.life].node);
+    if (rank && stores(next.at(*rank))) found.push_back(index);
+  }
+  return found;
+}
+
+std::optional<std::size_t> History::kept(std::size_t view, Lane lane) const {
+  const std::vector<std::size_t> all = survivors(view);
+  if (all.empty()) return std::nullopt;
+  const auto& lanes = stays_[all.front()].lanes;
+  const auto found = lanes.find(lane);
+  return found == lanes.end() ? 0 : found->second.ordinary.size();
+}
+
+Succession History::succession(std::size_t view) const {
+  Succession found{.view = view};
+  const ViewRecord& record = views_[view];
+  const auto carriers = carriers_.find({record.content.id, record.digest});
+  if (carriers == carriers_.end()) return found;
+  const ViewId from = carriers->second.front().first;
+  for (const auto& [id, ballot] : carriers->second) {
+    if (id == from) found.ballots.push_back(ballot);
+  }
+  std::sort(found.ballots.begin(), found.ballots.end());
+  // A view that was decided may have been installed by nobody who left a trace: then the ballots tell its content.
+  const auto content = known_contents_.lower_bound({from, 0});
+  if (const auto installed = this->view(from)) {
+    found.predecessor = views_[*installed].content;
+  } else if (content != known_contents_.end() && content->first.first == from) {
+    found.predecessor = content->second;
+  }
+  return found;
+}
+
+}  // namespace vsync::checker

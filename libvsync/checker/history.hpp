@@ -1,0 +1,119 @@
+#pragma once
+// History: a trace sorted by lives (one incarnation each), stays (one life in one view), views and ballots. All properties read it;
+// none walks the raw trace more than once. The trace must outlive it.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checker/trace.hpp"
+#include "protocol/ids.hpp"
+
+namespace vsync::checker {
+
+using EventIndex = std::size_t;
+
+/// Deliveries of one lane, in the order in which they were handed out.
+struct LaneDeliveries {
+  std::vector<const Delivered*> ordinary;
+  std::vector<const Delivered*> tail;
+  bool operator==(const LaneDeliveries&) const = default;
+};
+
+/// One life in one installed view.
+struct Stay {
+  std::size_t life = 0;
+  std::size_t view = 0;
+  EventIndex installed_at = 0;
+  std::map<protocol::Lane, LaneDeliveries> lanes;
+  std::vector<const GroupView*> group_views;
+  std::optional<std::size_t> next_view;  ///< what this life installed after it
+};
+
+/// One incarnation, from its first to its last event.
+struct Life {
+  protocol::NodeId node;
+  bool with_disk = true;
+  std::vector<std::size_t> stays;
+  std::vector<EventIndex> events;
+  bool ended = false;  ///< crashed, stopped or resynced
+  protocol::ComponentState state = protocol::ComponentState::joining;
+};
+
+struct ViewRecord {
+  protocol::View content;
+  std::uint64_t digest = 0;
+  bool restart = false;
+  bool forced = false;
+  std::vector<std::size_t> stays;
+  std::map<protocol::Lane, LaneDeliveries> longest;  ///< of all stays: what every other must be a beginning of
+};
+
+struct Vote {
+  EventIndex at = 0;
+  protocol::NodeId node;
+  bool from_disk = false;
+  bool own = false;
+};
+
+struct BallotRecord {
+  std::vector<Vote> answers;
+  std::vector<Vote> acceptances;
+  std::vector<std::pair<EventIndex, const BallotValue*>> values;
+};
+
+/// A decided change as the trace proves it, or as far as it does.
+struct Succession {
+  std::size_t view = 0;                       ///< the one installed
+  std::optional<protocol::View> predecessor;  ///< none: a first view, or no ballot of the trace carries it
+  std::vector<protocol::Ballot> ballots;      ///< of the predecessor's instance, that carry this view with one value
+};
+
+class History {
+ public:
+  explicit History(const Trace& trace);
+
+  [[nodiscard]] const Trace& trace() const { return trace_; }
+  [[nodiscard]] const std::vector<Life>& lives() const { return lives_; }
+  [[nodiscard]] const std::vector<Stay>& stays() const { return stays_; }
+  [[nodiscard]] const std::vector<ViewRecord>& views() const { return views_; }
+  using Instances = std::map<protocol::ViewId, std::map<protocol::Ballot, BallotRecord>>;
+  [[nodiscard]] const Instances& instances() const { return instances_; }
+
+  [[nodiscard]] const Life& life_of(const Stay& stay) const { return lives_[stay.life]; }
+  [[nodiscard]] const protocol::View& view_of(const Stay& stay) const { return views_[stay.view].content; }
+  [[nodiscard]] std::optional<std::size_t> life(const protocol::NodeId& node) const;
+  /// An installed view of this id, whatever its content: one that several contents share is a violation of its own.
+  [[nodiscard]] std::optional<std::size_t> view(const protocol::ViewId& id) const;
+  [[nodiscard]] std::optional<std::size_t> view_at(const protocol::Position& position) const;
+  /// The stays of `view` whose lives went on to its successor with their state: they say what is kept of it. A learner that
+  /// hadn't loaded, and a witness, say nothing.
+  [[nodiscard]] std::vector<std::size_t> survivors(std::size_t view) const;
+  [[nodiscard]] Succession succession(std::size_t view) const;
+  /// Where the kept part of `view`'s ordinary range ends, as far as it is visible; nothing while no successor is known.
+  [[nodiscard]] std::optional<std::size_t> kept(std::size_t view, protocol::Lane lane) const;
+
+ private:
+  void add(EventIndex at);
+  std::size_t life_for(const protocol::NodeId& node);
+  void install(EventIndex at, std::size_t life, const ViewInstalled& installed);
+  void deliver(std::size_t life, const Delivered& delivered);
+  void find_longest();
+
+  const Trace& trace_;
+  std::vector<Life> lives_;
+  std::vector<Stay> stays_;
+  std::vector<ViewRecord> views_;
+  Instances instances_;
+  std::map<protocol::NodeId, std::size_t> life_index_;
+  std::map<protocol::ViewId, std::size_t> view_index_;
+  std::map<std::pair<protocol::ViewId, std::uint64_t>, std::size_t> content_index_;
+  std::map<std::pair<protocol::ViewId, std::uint64_t>, protocol::View> known_contents_;  ///< installed, or carried by a ballot
+  std::map<std::pair<protocol::ViewId, std::uint64_t>, std::vector<std::pair<protocol::ViewId, protocol::Ballot>>> carriers_;
+};
+
+}  // namespace vsync::checker

@@ -1,0 +1,70 @@
+#pragma once
+// The properties, for check.cpp. Definitions and sources stand above the functions.
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "checker/check.hpp"
+#include "checker/history.hpp"
+
+namespace vsync::checker {
+
+/// Where a property tells what it found.
+class Report {
+ public:
+  Report(std::string property, std::size_t most, std::vector<Violation>& violations)
+      : property_(std::move(property)), left_(most), violations_(violations) {}
+  void add(std::string text) {
+    if (left_ == 0) return;
+    --left_;
+    violations_.push_back({property_, std::move(text)});
+  }
+
+ private:
+  std::string property_;
+  std::size_t left_;
+  std::vector<Violation>& violations_;
+};
+
+// views.cpp
+void self_inclusion(const History& history, Report& report);
+void view_ids_grow(const History& history, Report& report);
+void one_id_one_content(const History& history, Report& report);
+void one_ballot_one_value(const History& history, Report& report);
+void promises_are_kept(const History& history, Report& report);
+void single_primary_chain(const History& history, Report& report);
+void chosen_by_the_old_view(const History& history, Report& report);
+void members_agreed(const History& history, Report& report);
+void wedged_delivers_only_the_cut(const History& history, Report& report);
+
+// delivery.cpp
+void delivered_in_its_view(const History& history, Report& report);
+void integrity(const History& history, Report& report);
+void fifo_without_duplicates(const History& history, Report& report);
+void total_order_without_holes(const History& history, Report& report);
+void virtual_synchrony(const History& history, Report& report);
+void causality(const History& history, Report& report);
+void group_views_identical(const History& history, Report& report);
+void resync_names_what_was_lost(const History& history, Report& report);
+
+// confirmation.cpp
+void uniform_marks_not_early(const History& history, Report& report);
+void safe_marks_not_early(const History& history, Report& report);
+void uniform_is_never_lost(const History& history, Report& report);
+
+// sessions.cpp
+void outcomes_true(const History& history, Report& report);
+void rejected_is_nowhere(const History& history, Report& report);
+void delivered_once(const History& history, Report& report);
+void session_order(const History& history, Report& report);
+
+// liveness.cpp
+void settles_on_the_connected(const History& history, const Liveness& liveness, Report& report);
+void nobody_waits(const History& history, const Liveness& liveness, Report& report);
+void everything_resolved(const History& history, const Liveness& liveness, Report& report);
+void same_end(const History& history, const Liveness& liveness, Report& report);
+void quiet_when_idle(const History& history, const Liveness& liveness, Report& report);
+
+}  // namespace vsync::checker

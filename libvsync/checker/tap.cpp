@@ -1,0 +1,159 @@
+#include "checker/tap.hpp"
+
+#include "checker/digest.hpp"
+
+namespace vsync::checker {
+namespace {
+
+using protocol::TimePoint;
+
+Delivered traced(const protocol::Delivered& event) {
+  const protocol::Chunk& chunk = event.chunk;
+  return {.first = event.first,
+          .publisher = event.publisher,
+          .stream = chunk.first,
+          .count = chunk.count,
+          .skip = event.skip,
+          .session = chunk.session,
+          .first_n = chunk.first_n,
+          .level = chunk.level,
+          .after = chunk.after,
+          .digest = Digest().add(chunk.payload.bytes()).value()};
+}
+
+void add(Digest& digest, const protocol::GroupMember& member) {
+  digest.add(member.session.high).add(member.session.low).add(std::string_view(member.node.name));
+  digest.add(member.node.incarnation.counter).add(member.node.incarnation.random).add(std::string_view(member.application));
+}
+
+GroupView traced(const protocol::GroupViewChanged& event) {
+  GroupView view{.position = event.position, .group = event.group, .number = event.number};
+  Digest digest;
+  for (const protocol::GroupMember& member : event.members) {
+    view.members.push_back(member.session);
+    add(digest, member);
+  }
+  digest.add(event.joined.size());
+  for (const protocol::GroupMember& member : event.joined) add(digest, member);
+  digest.add(event.left.size());
+  for (const protocol::Departure& departure : event.left) {
+    add(digest, departure.member);
+    digest.add(static_cast<std::uint64_t>(departure.reason));
+  }
+  view.digest = digest.value();
+  return view;
+}
+
+struct ToBody {
+  TraceBody operator()(const protocol::Delivered& event) const { return traced(event); }
+  TraceBody operator()(const protocol::ViewInstalled& event) const {
+    return ViewInstalled{.view = event.view, .restart = event.restart, .forced = event.forced};
+  }
+  TraceBody operator()(const protocol::GroupViewChanged& event) const { return traced(event); }
+  TraceBody operator()(const protocol::SessionChanged& event) const {
+    return SessionChanged{.session = event.session, .node = event.node, .open = event.open};
+  }
+  TraceBody operator()(const protocol::Marked& event) const {
+    return Marked{
+        .up_to = event.up_to, .level = event.level, .of_view = event.of_view, .member_lost_before = event.member_lost_before};
+  }
+  TraceBody operator()(const protocol::Resolved& event) const {
+    return Resolved{.session = event.session,
+                    .first_n = event.first_n,
+                    .count = event.count,
+                    .outcome = event.outcome,
+                    .first = event.first};
+  }
+  TraceBody operator()(const protocol::StateChanged& event) const { return StateChanged{.state = event.state}; }
+  TraceBody operator()(const protocol::Resynced& event) const {
+    return Resynced{
+        .last_common = event.last_common, .orphaned_from = event.orphaned_from, .orphaned_to = event.orphaned_to};
+  }
+  TraceBody operator()(const protocol::Writable&) const { return StateChanged{}; }  // never asked for
+};
+
+}  // namespace
+
+void Tap::become(Trace& trace, TimePoint time, const protocol::NodeId& self) {
+  if (self == self_) return;
+  self_ = self;
+  trace.add(time, self_, NodeStarted{});
+}
+
+void Tap::record_event(Trace& trace, TimePoint time, const protocol::Event& event) {
+  if (std::holds_alternative<protocol::Writable>(event)) return;
+  trace.add(time, self_, std::visit(ToBody{}, event));
+}
+
+void Tap::record_value(Trace& trace, TimePoint time, const protocol::NodeId& node, const protocol::ViewId& view,
+                       protocol::Ballot ballot, const protocol::Value& value) {
+  if (!values_.insert({node, view, ballot}).second) return;
+  trace.add(time, node, BallotValue{.view = view, .ballot = ballot, .value = digest_of(value), .next = value.next});
+}
+
+// The coordinator answers and accepts its own ballots without frames; what it persists tells of it.
+void Tap::record_write(Trace& trace, TimePoint time, const protocol::PersistentState& state) {
+  if (!state.installed) return;
+  const protocol::View& view = *state.installed;
+  if (state.accepted) record_value(trace, time, self_, view.id, state.accepted->ballot, state.accepted->value);
+  const auto rank = view.rank_of_name(self_.name);
+  if (!rank) return;
+  if (state.promised.round != 0 && state.promised.coordinator == *rank && answered_.insert({self_, view.id, state.promised}).second) {
+    trace.add(time, self_,
+              AnsweredBallot{.view = view.id, .ballot = state.promised, .from_disk = view.at(*rank).node != self_, .own = true});
+  }
+  if (state.accepted && state.accepted->ballot.coordinator == *rank &&
+      accepted_.insert({self_, view.id, state.accepted->ballot}).second) {
+    trace.add(time, self_, AcceptedBallot{.view = view.id, .ballot = state.accepted->ballot, .own = true});
+  }
+}
+
+void Tap::record_progress(Trace& trace, TimePoint time, const protocol::NodeId& node, const protocol::ViewId& view,
+                          const std::vector<protocol::LaneProgress>& lanes) {
+  if (view != held_view_) {
+    held_.clear();
+    held_view_ = view;
+  }
+  for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
+    const protocol::Lane key{static_cast<std::uint16_t>(lane)};
+    if (lanes[lane].held <= held_[key]) continue;
+    held_[key] = lanes[lane].held;
+    trace.add(time, node, Held{.view = view, .lane = key, .held = lanes[lane].held});
+  }
+}
+
+void Tap::record_frame(Trace& trace, TimePoint time, const protocol::Frame& frame) {
+  const protocol::NodeId& node = frame.from;
+  if (const auto* ack = std::get_if<protocol::Ack>(&frame.body)) {
+    record_progress(trace, time, node, ack->view, ack->lanes);
+  } else if (const auto* heartbeat = std::get_if<protocol::Heartbeat>(&frame.body)) {
+    if (heartbeat->state == protocol::NodeState::operational) record_progress(trace, time, node, heartbeat->view, heartbeat->lanes);
+  } else if (const auto* answer = std::get_if<protocol::Answer>(&frame.body)) {
+    if (answered_.insert({node, answer->view, answer->ballot}).second) {
+      trace.add(time, node, AnsweredBallot{.view = answer->view, .ballot = answer->ballot, .from_disk = answer->from_disk});
+    }
+  } else if (const auto* accept = std::get_if<protocol::Accept>(&frame.body)) {
+    record_value(trace, time, node, accept->view, accept->ballot, accept->value);
+  } else if (const auto* accepted = std::get_if<protocol::AcceptedBallot>(&frame.body)) {
+    if (accepted_.insert({node, accepted->view, accepted->ballot}).second) {
+      trace.add(time, node, AcceptedBallot{.view = accepted->view, .ballot = accepted->ballot});
+    }
+  }
+}
+
+void Tap::record(Trace& trace, TimePoint time, const protocol::NodeId& self, const protocol::Outbox& outbox) {
+  // Events first: what one input delivers before it begins a ballot is delivered before the promise.
+  for (const protocol::Event& event : outbox.events) {
+    record_event(trace, time, event);
+    if (std::holds_alternative<protocol::Resynced>(event)) become(trace, time, self);
+  }
+  for (const protocol::Write& write : outbox.writes) record_write(trace, time, write.state);
+  for (const protocol::Outgoing& outgoing : outbox.frames) record_frame(trace, time, *outgoing.frame);
+  become(trace, time, self);
+}
+
+void record(Trace& trace, TimePoint time, const protocol::NodeId& node, const protocol::Outbox& outbox) {
+  Tap(node).record(trace, time, node, outbox);
+}
+
+}  // namespace vsync::checker

@@ -1,0 +1,48 @@
+#pragma once
+// Tap: turns what leaves one engine into trace events. Every drained outbox of the engine goes through it, before the frames are sent.
+
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include "checker/trace.hpp"
+#include "protocol/engine.hpp"
+
+namespace vsync::checker {
+
+class Tap {
+ public:
+  explicit Tap(protocol::NodeId self) : self_(std::move(self)) {}
+
+  /// `self` is the engine's identity after the outbox was drained: a rejoin changes it, and what the outbox holds before its
+  /// Resynced event still belongs to the former one.
+  void record(Trace& trace, protocol::TimePoint time, const protocol::NodeId& self, const protocol::Outbox& outbox);
+
+  /// A session's publish and what the engine said to it.
+  void published(Trace& trace, protocol::TimePoint time, const Published& publish) { trace.add(time, self_, publish); }
+
+  [[nodiscard]] const protocol::NodeId& self() const { return self_; }
+
+ private:
+  void record_write(Trace& trace, protocol::TimePoint time, const protocol::PersistentState& state);
+  void record_frame(Trace& trace, protocol::TimePoint time, const protocol::Frame& frame);
+  void record_progress(Trace& trace, protocol::TimePoint time, const protocol::NodeId& node, const protocol::ViewId& view,
+                       const std::vector<protocol::LaneProgress>& lanes);
+  void record_value(Trace& trace, protocol::TimePoint time, const protocol::NodeId& node, const protocol::ViewId& view,
+                    protocol::Ballot ballot, const protocol::Value& value);
+  void record_event(Trace& trace, protocol::TimePoint time, const protocol::Event& event);
+  void become(Trace& trace, protocol::TimePoint time, const protocol::NodeId& self);
+
+  protocol::NodeId self_;
+  // What was told already: frames repeat themselves, a trace doesn't.
+  using BallotKey = std::tuple<protocol::NodeId, protocol::ViewId, protocol::Ballot>;
+  std::set<BallotKey> answered_, accepted_, values_;
+  protocol::ViewId held_view_;
+  std::map<protocol::Lane, protocol::Seq> held_;
+};
+
+/// For an engine that never rejoins: one outbox of `node`.
+void record(Trace& trace, protocol::TimePoint time, const protocol::NodeId& node, const protocol::Outbox& outbox);
+
+}  // namespace vsync::checker
