@@ -8,6 +8,8 @@ from support import VIEW_WITHIN_S, ClusterTest, longest_gap, roles
 PAUSE_AFTER_SIGKILL_S = 0.200
 PAUSE_AFTER_SILENCE_S = 2.0
 TRIES = 3
+KILLED_APPLICATION_GONE_WITHIN_S = 0.050
+APPLICATION_TRIES = 7
 
 
 class Timing(ClusterTest):
@@ -48,6 +50,21 @@ class Timing(ClusterTest):
             lab.partition(f"{','.join(node for node in lab.nodes if node != victim)} / {victim}")
 
         self.assertLess(self.pauses(lab, "sequencer", silence, lambda _: lab.heal())[-1], PAUSE_AFTER_SILENCE_S)
+
+    def test_a_killed_application_leaves_its_groups_views_within_50_ms(self):
+        lab = self.lab(3)
+        watcher = self.subscriber(lab, "a", "desk")
+        took = []
+        for _ in range(APPLICATION_TRIES):
+            application = self.subscriber(lab, "b", "desk")
+            watcher.wait(lambda event: event["event"] == "view" and len(event["members"]) == 2, "the application's join")
+            killed = application.kill()
+            seen, event = watcher.wait(lambda event: event["event"] == "view" and event["left"], "the application's departure", after=killed)
+            self.assertEqual([departed["reason"] for departed in event["left"]], ["crashed"])
+            took.append(seen - killed)
+        took.sort()
+        print(f"killed application gone from the group view at another daemon after {[round(each * 1000, 1) for each in took]} ms")
+        self.assertLess(took[APPLICATION_TRIES // 2], KILLED_APPLICATION_GONE_WITHIN_S, "median")
 
 
 if __name__ == "__main__":
