@@ -1,0 +1,85 @@
+#!/usr/bin/python3
+"""Rules about the tree itself: which folder may include what, and that the README names what is there."""
+
+import re
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+
+# What a folder may include of the project, by the first part of the include's path, and of other libraries: None is anything.
+OWN = {
+    "libvsync/include": ({"vsync"}, set()),
+    "libvsync/protocol": ({"protocol", "vsync"}, set()),
+    "libvsync/checker": ({"checker", "protocol", "vsync"}, set()),
+    "libvsync/wire": ({"wire", "protocol", "vsync", "local.capnp.h", "peer.capnp.h"}, {"capnp", "kj", "xxhash.h"}),
+    "libvsync/client": ({"client", "wire", "protocol", "vsync"}, None),
+    "bindings": ({"cli", "vsync"}, None),
+}
+# The core knows neither the machine nor the time.
+NOT_IN_THE_CORE = {"thread", "mutex", "shared_mutex", "condition_variable", "future", "atomic", "filesystem", "fstream", "iostream", "ctime",
+                   "random", "csignal"}
+CLOCKS = re.compile(r"(?:system|steady|high_resolution)_clock|\btime\(|clock_gettime|gettimeofday|random_device")
+STANDARD = re.compile(r"^[a-z_]+$|^(?:std|c)[a-z]+$")
+
+
+def sources(folder):
+    return sorted(path for path in (ROOT / folder).rglob("*") if path.suffix in (".hpp", ".cpp"))
+
+
+def includes(path):
+    return [(quote, name) for quote, name in INCLUDE.findall(path.read_text())]
+
+
+class Layers(unittest.TestCase):
+
+    def test_a_folder_includes_only_what_lies_below_it(self):
+        for folder, (own, _) in OWN.items():
+            for path in sources(folder):
+                wrong = [name for quote, name in includes(path)
+                         if quote == '"' and name.split("/")[0] not in own and not (path.parent / name).exists()]
+                self.assertEqual(wrong, [], f"{path.relative_to(ROOT)} includes what its folder may not")
+
+    def test_a_folder_uses_only_its_libraries(self):
+        for folder, (_, libraries) in OWN.items():
+            for path in [] if libraries is None else sources(folder):
+                wrong = [name for quote, name in includes(path)
+                         if quote == "<" and not STANDARD.match(name) and name.split("/")[0] not in libraries]
+                self.assertEqual(wrong, [], f"{path.relative_to(ROOT)} uses another library")
+
+    def test_the_core_has_no_threads_files_clock_or_randomness_of_its_own(self):
+        for folder in ("libvsync/protocol", "libvsync/checker"):
+            for path in sources(folder):
+                where = str(path.relative_to(ROOT))
+                self.assertEqual([name for _, name in includes(path) if name in NOT_IN_THE_CORE], [], where)
+                code = re.sub(r"//[^\n]*", "", path.read_text())
+                self.assertIsNone(CLOCKS.search(code), where)
+
+
+class Documents(unittest.TestCase):
+
+    def test_every_folder_says_what_lives_there(self):
+        folders = ["libvsync/include", "libvsync/protocol", "libvsync/checker", "libvsync/wire", "libvsync/client", "daemon", "bindings", "config",
+                   "tests", "tests/unit", "tests/scenario", "tests/simulation", "tests/fuzz", "tests/integration", "tests/bench", "tests/lab", "systemd"]
+        self.assertEqual([folder for folder in folders if not (ROOT / folder / "README.md").exists()], [])
+
+    def test_what_the_readme_links_to_is_there(self):
+        for readme in (path for folder in ("", "config", "daemon", "libvsync", "bindings", "systemd", "tests")
+                       for path in ((ROOT / folder).rglob("README.md") if folder else [ROOT / "README.md"])):
+            for target in re.findall(r"\]\(([^)#:]+)\)", readme.read_text()):
+                self.assertTrue((readme.parent / target).exists(), f"{readme.relative_to(ROOT)} links to {target}")
+
+    def test_the_tests_that_the_guarantees_name_exist(self):
+        table = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| **")]
+        self.assertTrue(table)
+        properties = set(re.findall(r'\{"([a-z_]+)"', (ROOT / "libvsync/checker/check.cpp").read_text()))
+        for line in table:
+            shown_by = line.split("|")[3]
+            for name in re.findall(r"`([^`]+)`", shown_by):
+                exists = name in properties or (ROOT / name).exists() or (ROOT / "tests/integration" / name).exists()
+                self.assertTrue(exists, f"the README names {name}, which is neither a test nor a property of the checker")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
