@@ -33,7 +33,7 @@ struct Config {
   std::uint64_t window_messages = 1u << 18;  ///< unstable messages of one publisher's daemon
   std::uint32_t fetch_bytes_max = 1u << 18;  ///< answered to one fetch
   std::uint32_t decisions_kept = 64;         ///< decided changes kept for those who missed them
-  std::uint32_t session_window = 4096;       ///< runs kept per session for retries
+  std::uint32_t session_window = 512;       ///< runs kept per session for retries
   Duration session_expires_after = 60s;      ///< a session without a home ends
 };
 

@@ -13,6 +13,7 @@
 #include "protocol/events.hpp"
 #include "protocol/frames.hpp"
 #include "protocol/ids.hpp"
+#include "protocol/link_state.hpp"
 #include "protocol/persistent.hpp"
 #include "vsync/result.hpp"
 
@@ -30,12 +31,6 @@ struct Outbox {
   std::vector<Event> events;
   std::vector<Write> writes;  ///< in order; frames that depend on one are held inside the engine until on_persisted
   void clear() { frames.clear(); events.clear(); writes.clear(); }
-};
-
-enum class LinkState : std::uint8_t {
-  up,
-  down,
-  refused,  ///< its host answers that no process listens: it is gone
 };
 
 enum class PublishError : std::uint8_t {

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstddef>
 
+#include "protocol/mutant.hpp"
+
 namespace vsync::protocol {
 
 RankSet all_members(const View& view) { return RankSet::first_n(view.size()); }
@@ -25,7 +27,7 @@ bool may_go_on(const View& view, RankSet set) {
   const std::uint64_t weight = weight_of(view, set);
   const std::uint64_t others = view.total_weight() - weight;
   const bool has_tie_breaker = (set & all_members(view)).contains(view.tie_breaker);
-  const bool wins_the_vote = weight > others || (weight == others && has_tie_breaker);
+  const bool wins_the_vote = weight > others || (weight == others && (has_tie_breaker || mutant(Mutant::half_without_tie_breaker)));
   return wins_the_vote && weight >= view.min_weight && set.intersects(payload_holders(view));
 }
 

@@ -1,0 +1,93 @@
+#include "protocol/coordinator.hpp"
+
+#include <utility>
+
+#include "protocol/mutant.hpp"
+#include "protocol/primary.hpp"
+
+namespace vsync::protocol {
+
+Coordinator::Coordinator(const Config& config, Plan plan, TimePoint now) : config_(&config), plan_(std::move(plan)) {
+  for (const NodeId& node : everyone()) {
+    waiting_.insert(node);
+    sends_.push_back({node, Prepare{plan_.view, plan_.ballot, plan_.restart}});
+  }
+  enter(Step::answers, now);
+}
+
+std::vector<NodeId> Coordinator::everyone() const {
+  std::vector<NodeId> nodes = plan_.acceptors;
+  nodes.insert(nodes.end(), plan_.joiners.begin(), plan_.joiners.end());
+  return nodes;
+}
+
+void Coordinator::enter(Step step, TimePoint now) {
+  step_ = step;
+  deadline_ = now + plan_.patience;
+}
+
+void Coordinator::on_answer(TimePoint now, const NodeId& from, const Answer& answer) {
+  if (step_ != Step::answers || answer.ballot != plan_.ballot) return;
+  answers_[from] = answer;
+  waiting_.erase(from);
+  if (waiting_.empty()) choose(now);
+}
+
+void Coordinator::on_lost(TimePoint now, const NodeId& node) {
+  if (step_ == Step::answers && waiting_.erase(node) > 0 && waiting_.empty()) choose(now);
+  // Who must hold the cut and can't say so any more would be in the next view without it.
+  if (step_ == Step::gathering && waiting_.contains(node)) step_ = Step::failed;
+}
+
+void Coordinator::choose(TimePoint now) {
+  choice_ = choose_value(*config_, {&plan_.view, &answers_, plan_.restart, plan_.sequencers, plan_.sequencer_stuck, plan_.random});
+  if (!choice_) {
+    step_ = Step::failed;
+    return;
+  }
+  // An adopted value was gathered before it was first accepted.
+  if (choice_->adopted || mutant(Mutant::no_fetch_before_accept)) return begin_accept(now);
+  waiting_.clear();
+  for (const NodeId& node : must_gather(plan_.view, choice_->value)) {
+    waiting_.insert(node);
+    sends_.push_back({node, Gather{plan_.view.id, plan_.ballot, choice_->value}});
+  }
+  enter(Step::gathering, now);
+  if (waiting_.empty()) begin_accept(now);
+}
+
+void Coordinator::on_gathered(TimePoint now, const NodeId& from) {
+  if (step_ != Step::gathering) return;
+  waiting_.erase(from);
+  if (waiting_.empty()) begin_accept(now);
+}
+
+void Coordinator::begin_accept(TimePoint now) {
+  for (const NodeId& node : plan_.acceptors) sends_.push_back({node, Accept{plan_.view.id, plan_.ballot, choice_->value}});
+  enter(Step::accepting, now);
+}
+
+void Coordinator::on_accepted(const NodeId& from) {
+  if (step_ != Step::accepting) return;
+  const auto rank = acceptor_rank(plan_.view, from, plan_.restart);
+  if (!rank) return;
+  accepted_.insert(*rank);
+  RankSet counted = accepted_;
+  if (mutant(Mutant::majority_of_members_only)) {
+    for (std::uint16_t r = 0; r < plan_.view.size(); ++r) {
+      if (!choice_->value.next.rank_of(plan_.view.members[r].node)) counted.insert(Rank{r});
+    }
+  }
+  if (may_go_on(plan_.view, counted)) step_ = Step::chosen;
+}
+
+void Coordinator::on_tick(TimePoint now) {
+  if (now < deadline_) return;
+  if (step_ == Step::answers) {
+    choose(now);
+  } else if (step_ == Step::gathering || step_ == Step::accepting) {
+    step_ = Step::failed;
+  }
+}
+
+}  // namespace vsync::protocol

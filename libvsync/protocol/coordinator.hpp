@@ -1,0 +1,72 @@
+#pragma once
+// Coordinator: one attempt to end a view, from the ballot to the decision: answers, choice, fetch, acceptance.
+// Single-decree Paxos (Lamport 2001) whose acceptors are the members of the view that ends, with a fetch before the acceptance. It
+// talks to itself like to any other acceptor: the engine loops messages to the own node back.
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "protocol/config.hpp"
+#include "protocol/frames.hpp"
+#include "protocol/next_view.hpp"
+
+namespace vsync::protocol {
+
+class Coordinator {
+ public:
+  enum class Step : std::uint8_t { answers, gathering, accepting, chosen, failed };
+
+  struct Plan {
+    View view;
+    Ballot ballot;
+    bool restart = false;
+    std::vector<NodeId> acceptors;  ///< those that are heard, itself included
+    std::vector<NodeId> joiners;
+    std::vector<Rank> sequencers;
+    bool sequencer_stuck = false;
+    std::uint64_t random = 0;
+    Duration patience{};            ///< per step
+  };
+  struct Send {
+    NodeId to;
+    Body body;
+  };
+
+  Coordinator(const Config& config, Plan plan, TimePoint now);
+
+  void on_answer(TimePoint now, const NodeId& from, const Answer& answer);
+  void on_gathered(TimePoint now, const NodeId& from);
+  void on_accepted(const NodeId& from);
+  void on_refused() { step_ = Step::failed; }
+  /// `node` is suspected: it is waited for no longer.
+  void on_lost(TimePoint now, const NodeId& node);
+  void on_tick(TimePoint now);
+
+  [[nodiscard]] Step step() const { return step_; }
+  [[nodiscard]] const Ballot& ballot() const { return plan_.ballot; }
+  [[nodiscard]] const View& view() const { return plan_.view; }
+  [[nodiscard]] const Value& value() const { return choice_->value; }
+  [[nodiscard]] TimePoint deadline() const { return deadline_; }
+  [[nodiscard]] std::vector<NodeId> everyone() const;
+  std::vector<Send> take() { return std::exchange(sends_, {}); }
+
+ private:
+  void enter(Step step, TimePoint now);
+  void choose(TimePoint now);
+  void begin_accept(TimePoint now);
+
+  const Config* config_;
+  Plan plan_;
+  Step step_ = Step::answers;
+  TimePoint deadline_;
+  std::set<NodeId> waiting_;
+  std::map<NodeId, Answer> answers_;
+  std::optional<Choice> choice_;
+  RankSet accepted_;
+  std::vector<Send> sends_;
+};
+
+}  // namespace vsync::protocol

@@ -1,0 +1,70 @@
+#include "protocol/cut.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "protocol/mutant.hpp"
+
+namespace vsync::protocol {
+
+Seq LaneCut::end() const { return runs.empty() ? base : runs.back().first + runs.back().count - 1; }
+
+namespace {
+
+Seq end_of(const LaneHoldings& lane) {
+  return lane.runs.empty() ? lane.base : lane.runs.back().first + lane.runs.back().count - 1;
+}
+
+void keep_prefix(const LaneHoldings& longest, LaneCut& cut) {
+  cut.base = longest.base;
+  for (OrderedRun run : longest.runs) {
+    const Seqno held = cut.held[run.publisher.value];
+    const Seqno last = run.first_seqno + run.count - 1;
+    if (held < last) {
+      run.count = held < run.first_seqno ? 0 : static_cast<std::uint32_t>(held - run.first_seqno + 1);
+      cut.first_missing = run.first + run.count;
+      if (run.count > 0) cut.runs.push_back(run);
+      return;
+    }
+    cut.runs.push_back(run);
+  }
+}
+
+}  // namespace
+
+LaneCut compute_cut(std::size_t members, std::span<const Holdings> answers) {
+  LaneCut cut;
+  cut.held.resize(members);
+  cut.holder.resize(members);
+  const LaneHoldings* longest = nullptr;
+  for (const Holdings& answer : answers) {
+    if (longest == nullptr || end_of(*answer.lane) > end_of(*longest)) longest = answer.lane;
+    for (std::size_t r = 0; r < members && r < answer.lane->received.size(); ++r) {
+      if (answer.lane->received[r] <= cut.held[r]) continue;
+      cut.held[r] = answer.lane->received[r];
+      cut.holder[r] = answer.rank;
+    }
+  }
+  if (longest != nullptr) keep_prefix(mutant(Mutant::cut_ignores_holdings) ? *answers.front().lane : *longest, cut);
+  return cut;
+}
+
+std::vector<TailChunk> compute_tail(const LaneCut& cut, std::span<const Stream> streams, std::span<const Seqno> delivered) {
+  std::vector<TailChunk> tail;
+  if (mutant(Mutant::cut_without_tail)) return tail;
+  for (std::uint16_t r = 0; r < streams.size(); ++r) {
+    for (const Chunk& chunk : streams[r].chunks()) {
+      if (chunk.first <= delivered[r]) continue;
+      if (chunk.last() > cut.held[r]) break;
+      if (cut.first_missing && chunk.after >= *cut.first_missing && !mutant(Mutant::tail_keeps_orphan_causes)) break;
+      tail.push_back({Rank{r}, &chunk});
+    }
+  }
+  if (mutant(Mutant::tail_by_arrival)) return tail;
+  std::sort(tail.begin(), tail.end(), [](const TailChunk& a, const TailChunk& b) {
+    return std::tie(a.chunk->after, a.publisher, a.chunk->first) < std::tie(b.chunk->after, b.publisher, b.chunk->first);
+  });
+  return tail;
+}
+
+}  // namespace vsync::protocol

@@ -1,0 +1,376 @@
+// The engine's inputs, outputs and timers.
+
+#include "protocol/engine.hpp"
+
+#include <algorithm>
+
+#include "protocol/assert.hpp"
+#include "protocol/digest.hpp"
+#include "protocol/engine_parts.hpp"
+#include "protocol/mutant.hpp"
+#include "protocol/primary.hpp"
+
+namespace vsync::protocol {
+
+namespace {
+
+/// Frames kept for a view that isn't installed yet; more are fetched again later.
+constexpr std::size_t early_max = 4096;
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+/// The view a frame is stamped with, where it has its meaning in the installed view only.
+const ViewId* stamp_of(const Body& body) {
+  return std::visit(Overloaded{[](const Data& b) -> const ViewId* { return &b.view; },
+                               [](const Order& b) -> const ViewId* { return &b.view; },
+                               [](const Ack& b) -> const ViewId* { return &b.view; },
+                               [](const FetchData& b) -> const ViewId* { return &b.view; },
+                               [](const FetchOrder& b) -> const ViewId* { return &b.view; },
+                               [](const Snapshot& b) -> const ViewId* { return &b.view; },
+                               [](const auto&) -> const ViewId* { return nullptr; }},
+                    body);
+}
+
+/// Who has no cluster yet may say only these.
+bool may_lack_cluster(const Body& body) {
+  return std::holds_alternative<Heartbeat>(body) || std::holds_alternative<Formed>(body) || std::holds_alternative<Answer>(body);
+}
+
+}  // namespace
+
+Engine::Parts::Parts(NodeId id, Config configuration, PersistentState restored, std::uint64_t seed)
+    : self(std::move(id)),
+      config(std::move(configuration)),
+      random(seed),
+      detector(config),
+      disk(std::move(restored)),
+      directory(config),
+      outcomes(std::max<std::size_t>(config.lanes, 1)),
+      marked(outcomes.size()) {
+  VSYNC_ASSERT(self.incarnation.counter >= disk.incarnation_counter);
+  disk.incarnation_counter = self.incarnation.counter;
+  returning = disk.installed && disk.installed->rank_of_name(self.name);
+}
+
+void Engine::Parts::begin(TimePoint at) {
+  // A pause longer than the lease: others may have gone on without this node. Nothing leaves it before it knows.
+  if (last_input && at - *last_input > config.lease && !mutant(Mutant::no_self_doubt)) {
+    doubt_since = at;
+    heartbeat_at = at;
+  }
+  last_input = at;
+  now = at;
+  detector.advance(at);
+}
+
+void Engine::Parts::settle() {
+  do {
+    while (!loopback.empty()) {
+      const Frame frame = std::move(loopback.front());
+      loopback.pop_front();
+      dispatch(frame);
+    }
+    drive_coordinator();
+  } while (!loopback.empty());
+}
+
+void Engine::Parts::receive(const Frame& frame) {
+  const bool for_me = frame.to.name.empty() ||
+                      (frame.to.name == self.name && (frame.to.incarnation == Incarnation{} || frame.to == self));
+  const bool used = disk.installed.has_value();
+  const bool same_cluster = !used || frame.cluster == disk.cluster || (frame.cluster.empty() && may_lack_cluster(frame.body));
+  if (!for_me || !same_cluster || frame.from.name == self.name || !detector.heard(now, frame.from)) {
+    ++dropped_frames;
+    return;
+  }
+  dispatch(frame);
+}
+
+void Engine::Parts::dispatch(const Frame& frame) {
+  if (const ViewId* stamp = stamp_of(frame.body)) {
+    const bool current = stored_view_is(*stamp);
+    if (!current && (!in_view || *stamp > in_view->view.id)) {
+      if (early.size() < early_max) early.push_back(frame);
+      return;
+    }
+    const bool taken = current || mutant(Mutant::stale_view_accepted) ||
+                       (mutant(Mutant::ack_of_other_view) && std::holds_alternative<Ack>(frame.body));
+    if (!taken || !in_view->view.rank_of(frame.from)) {
+      ++dropped_frames;
+      return;
+    }
+  }
+  std::visit([&](const auto& body) { on_frame(frame, body); }, frame.body);
+}
+
+void Engine::Parts::send(const NodeId& to, Body body, bool bulk) {
+  const bool used = disk.installed.has_value() || forming;
+  Frame frame{used ? disk.cluster : ClusterId{}, self, to, std::move(body)};
+  if (to.name == self.name) {
+    loopback.push_back(std::move(frame));
+  } else {
+    out.frames.push_back({to.name, std::make_shared<const Frame>(std::move(frame)), bulk});
+  }
+}
+
+void Engine::Parts::send_after(WriteToken token, const NodeId& to, Body body) {
+  if (token <= persisted || mutant(Mutant::promise_not_persisted)) return send(to, std::move(body));
+  held.push_back({token, to, std::move(body)});
+}
+
+void Engine::Parts::broadcast(Body body, bool bulk, bool payload_holders_only) {
+  const auto frame = std::make_shared<const Frame>(Frame{disk.cluster, self, NodeId{}, std::move(body)});
+  for (const Member& member : in_view->view.members) {
+    if (member.node == self || (payload_holders_only && !member.holds_payload())) continue;
+    out.frames.push_back({member.node.name, frame, bulk});
+  }
+}
+
+WriteToken Engine::Parts::persist() {
+  out.writes.push_back({next_token, disk});
+  return next_token++;
+}
+
+NodeState Engine::Parts::node_state() const {
+  if (in_view) return in_view->wedged ? NodeState::wedged : NodeState::operational;
+  if (bound_view() != nullptr) return NodeState::returning;
+  if (disk.installed) return NodeState::joining;
+  for (const auto& [name, peer] : detector.peers()) {
+    const NodeState state = peer.heartbeat.state;
+    if (detector.hears(now, peer.node) && (state == NodeState::operational || state == NodeState::wedged)) return NodeState::joining;
+  }
+  return NodeState::forming;
+}
+
+std::uint64_t Engine::Parts::peers_digest() const {
+  std::vector<std::string> names = config.peers;
+  names.push_back(self.name);
+  std::sort(names.begin(), names.end());
+  Digest digest;
+  for (const std::string& name : names) digest.add(name);
+  return digest.value();
+}
+
+void Engine::Parts::heartbeat() {
+  heartbeat_at = now + config.heartbeat_every;
+  if (silent_until > persisted) return;
+  Heartbeat beat;
+  beat.nonce = nonce();
+  beat.state = node_state();
+  if (const View* view = in_view ? &in_view->view : bound_view()) beat.view = view->id;
+  beat.promised = disk.promised;
+  beat.loaded = in_view && in_view->loaded;
+  beat.leaving = leaving;
+  beat.witness = config.witness;
+  beat.weight = config.weight;
+  beat.former = disk.installed ? ClusterId{} : disk.cluster;
+  beat.peers_digest = peers_digest();
+  beat.heard = detector.report(now);
+  if (operational()) beat.lanes = progress();
+  const bool used = disk.installed.has_value();
+  const auto frame = std::make_shared<const Frame>(Frame{used ? disk.cluster : ClusterId{}, self, NodeId{}, std::move(beat)});
+  for (const std::string& peer : config.peers) out.frames.push_back({peer, frame, false});
+}
+
+void Engine::Parts::flush() {
+  if (!started || !in_view) return;
+  if (operational() && stores()) {
+    order_available();
+    deliver_available();
+    acknowledge();
+    mark();
+    send_pending();
+  }
+}
+
+// ---------------------------------------------------------------- the public face
+
+Engine::Engine(NodeId self, Config config, PersistentState restored, std::uint64_t seed)
+    : parts_(std::make_unique<Parts>(std::move(self), std::move(config), std::move(restored), seed)) {}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+
+void Engine::on_wall_clock(Duration wall) { parts_->wall = wall; }
+
+void Engine::start(TimePoint now) {
+  Parts& p = *parts_;
+  p.begin(now);
+  p.started = true;
+  p.alone_since = now;
+  p.emit(StateChanged{ComponentState::joining});
+  p.evaluate();
+  p.heartbeat();
+  p.settle();
+}
+
+void Engine::on_frame(TimePoint now, const Frame& frame) {
+  parts_->begin(now);
+  parts_->receive(frame);
+  parts_->settle();
+}
+
+void Engine::on_link(TimePoint now, const std::string& peer, LinkState state) {
+  Parts& p = *parts_;
+  p.begin(now);
+  if (!p.detector.on_link(peer, state)) return;
+  // Evidence that others wait for: shared at once.
+  p.heartbeat();
+  p.evaluate();
+  p.settle();
+}
+
+void Engine::on_persisted(TimePoint now, WriteToken token) {
+  Parts& p = *parts_;
+  p.begin(now);
+  p.persisted = std::max(p.persisted, token);
+  while (!p.held.empty() && p.held.front().token <= p.persisted) {
+    Parts::Held next = std::move(p.held.front());
+    p.held.pop_front();
+    p.send(next.to, std::move(next.body));
+  }
+  if (p.silent_until != 0 && p.silent_until <= p.persisted) {
+    p.silent_until = 0;
+    p.heartbeat();
+  }
+  p.evaluate();
+  p.settle();
+}
+
+void Engine::on_tick(TimePoint now) {
+  Parts& p = *parts_;
+  p.begin(now);
+  if (now >= p.heartbeat_at) {
+    p.heartbeat();
+    p.evaluate();
+    p.expire_sessions();
+    p.balance();
+  }
+  if (p.coordinator) p.coordinator->on_tick(now);
+  p.fetch_missing();
+  p.settle();
+}
+
+Result<void, PublishError> Engine::publish(TimePoint now, SessionId session, std::uint64_t first_n, std::uint32_t count, Lane lane,
+                                           Level level, Payload payload) {
+  VSYNC_ASSERT(count > 0 && lane.value < parts_->outcomes.size());
+  Chunk chunk;
+  chunk.count = count;
+  chunk.lane = lane;
+  chunk.level = level;
+  chunk.session = session;
+  chunk.first_n = first_n;
+  chunk.payload = std::move(payload);
+  parts_->begin(now);
+  return parts_->publish(std::move(chunk));
+}
+
+Result<void, PublishError> Engine::submit(TimePoint now, DirectoryOps ops) {
+  Parts& p = *parts_;
+  p.begin(now);
+  if (p.leaving) return Unexpected{PublishError::leaving};
+  if (!p.in_view || !p.in_view->loaded || p.component != ComponentState::primary) return Unexpected{PublishError::not_primary};
+  if (ops.empty()) return {};
+  if (!p.operational()) {
+    p.waiting_ops.push_back(std::move(ops));
+    return {};
+  }
+  Chunk chunk;
+  chunk.count = static_cast<std::uint32_t>(ops.size());
+  chunk.ops = std::make_shared<const DirectoryOps>(std::move(ops));
+  return p.publish(std::move(chunk));
+}
+
+void Engine::leave(TimePoint now) {
+  Parts& p = *parts_;
+  p.begin(now);
+  if (p.leaving) return;
+  p.leaving = true;
+  if (!p.in_view || p.in_view->view.size() == 1) {
+    p.left = true;
+    return;
+  }
+  p.heartbeat();
+  p.evaluate();
+  p.settle();
+}
+
+bool Engine::left() const { return parts_->left; }
+
+Result<void, BootstrapError> Engine::bootstrap(TimePoint now) {
+  Parts& p = *parts_;
+  p.begin(now);
+  if (p.disk.installed) return Unexpected{BootstrapError::has_view};
+  for (const auto& [name, peer] : p.detector.peers()) {
+    if (p.detector.hears(now, peer.node) && (peer.heartbeat.state == NodeState::operational || peer.heartbeat.state == NodeState::wedged)) {
+      return Unexpected{BootstrapError::has_peers_in_view};
+    }
+  }
+  p.forming.reset();
+  p.disk.cluster = {p.random.next(), p.random.next() | 1};
+  View first;
+  first.id = {{1, p.random.next()}, 1};
+  first.members = {{p.self, p.config.weight, p.config.weight, p.config.witness, true}};
+  first.min_weight = p.config.min_weight;
+  first.sequencers.assign(p.outcomes.size(), Rank{0});
+  p.install(first, false, false);
+  p.settle();
+  return {};
+}
+
+void Engine::drain(Outbox& out) {
+  parts_->flush();
+  out.clear();
+  std::swap(out.frames, parts_->out.frames);
+  std::swap(out.events, parts_->out.events);
+  std::swap(out.writes, parts_->out.writes);
+}
+
+std::optional<TimePoint> Engine::next_deadline() const {
+  const Parts& p = *parts_;
+  if (!p.started) return std::nullopt;
+  TimePoint next = p.heartbeat_at;
+  if (p.coordinator) next = std::min(next, p.coordinator->deadline());
+  if (p.operational() && p.in_view->ack_wanted) next = std::min(next, p.in_view->ack_at);
+  if (p.in_view && p.anything_missing()) next = std::min(next, p.now + p.config.fetch_again_after);
+  return next;
+}
+
+NodeId Engine::self() const { return parts_->self; }
+const Directory& Engine::directory() const { return parts_->directory; }
+
+Status Engine::status() const {
+  const Parts& p = *parts_;
+  Status status;
+  status.self = p.self;
+  status.cluster = p.disk.cluster;
+  status.node_state = p.node_state();
+  status.component = p.component;
+  for (const auto& [name, peer] : p.detector.peers()) {
+    if (p.detector.hears(p.now, peer.node)) status.heard.push_back(name);
+  }
+  status.waits_for = p.waits_for();
+  status.dropped_frames = p.dropped_frames;
+  status.view_changes = p.view_changes;
+  if (!p.in_view) return status;
+  const InView& v = *p.in_view;
+  status.view = v.view;
+  status.loaded = v.loaded;
+  for (std::uint16_t r = 0; r < v.view.size(); ++r) {
+    if (p.suspected(Rank{r})) status.suspected.push_back(v.view.members[r].node.name);
+  }
+  const LaneReplica& lane = v.lanes.front();
+  status.sequencer = lane.order().sequencer();
+  status.lease = status.sequencer == v.self && p.has_lease();
+  status.ordered = lane.order().end();
+  status.delivered = lane.delivered();
+  status.uniform = lane.stability().uniform();
+  status.stable = lane.stability().stable();
+  status.unstable_bytes = lane.stream(v.self).bytes();
+  return status;
+}
+
+}  // namespace vsync::protocol

@@ -1,0 +1,413 @@
+// The engine's view of who should be in the next view: suspicion, joiners, first formation, restart, leave, rejoin.
+
+#include <algorithm>
+
+#include "protocol/engine_parts.hpp"
+#include "protocol/mutant.hpp"
+#include "protocol/primary.hpp"
+
+namespace vsync::protocol {
+
+namespace {
+
+constexpr Duration decided_again_after = 100ms;
+constexpr std::size_t chain_max = 8;
+
+bool in_a_view(NodeState state) { return state == NodeState::operational || state == NodeState::wedged; }
+
+bool lists(const Heartbeat& heartbeat, const NodeId& node) {
+  return std::any_of(heartbeat.heard.begin(), heartbeat.heard.end(), [&](const Heard& heard) { return heard.node == node && !heard.refused; });
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- evidence
+
+void Engine::Parts::on_frame(const Frame& frame, const Heartbeat& heartbeat) {
+  detector.on_heartbeat(now, self, frame, heartbeat);
+  if (in_view && heartbeat.view == in_view->view.id && heartbeat.state == NodeState::operational) on_progress(frame.from, heartbeat.lanes);
+  show_decisions(frame, heartbeat);
+  evaluate();
+}
+
+bool Engine::Parts::suspected(Rank rank) const {
+  if (rank == in_view->self) return false;
+  const NodeId& node = in_view->view.at(rank).node;
+  const FailureDetector::Peer* peer = detector.find(node.name);
+  if (peer == nullptr || peer->node.incarnation < node.incarnation) return now - in_view->installed_at >= config.suspect_after_min;
+  if (peer->node != node) return true;  // a higher incarnation proves it dead
+  if (now - peer->last_heard >= detector.timeout(*peer)) return true;
+  if (!peer->refused) return false;
+  if (in_view->view.size() < 3) return true;
+  // One refusal may be a broken path of one host; a second observer settles it.
+  return std::any_of(in_view->view.members.begin(), in_view->view.members.end(), [&](const Member& member) {
+    const FailureDetector::Peer* other = detector.find(member.node.name);
+    return member.node != node && other != nullptr && other->node == member.node && detector.hears(now, member.node) &&
+           !lists(other->heartbeat, node);
+  });
+}
+
+RankSet Engine::Parts::unsuspected() const {
+  RankSet set;
+  for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+    if (!suspected(Rank{r})) set.insert(Rank{r});
+  }
+  return set;
+}
+
+std::optional<RankSet> Engine::Parts::clique() const {
+  const View& view = in_view->view;
+  const RankSet candidates = unsuspected();
+  std::vector<RankSet> hears(view.size());
+  for (const Rank i : candidates) {
+    if (i == in_view->self) {
+      hears[i.value] = candidates;
+      continue;
+    }
+    const FailureDetector::Peer* peer = detector.find(view.at(i).node.name);
+    for (const Rank j : candidates) {
+      // A member that hasn't told yet whom it hears was connected when the view was formed.
+      if (peer == nullptr || peer->node != view.at(i).node || peer->nonce == 0 || lists(peer->heartbeat, view.at(j).node)) {
+        hears[i.value].insert(j);
+      }
+    }
+  }
+  return largest_connected(view, hears, candidates);
+}
+
+bool Engine::Parts::heard_from_primary(TimePoint since) const {
+  RankSet heard{in_view->self};
+  for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+    const NodeId& node = in_view->view.members[r].node;
+    const FailureDetector::Peer* peer = detector.find(node.name);
+    if (peer != nullptr && peer->node == node && peer->heartbeat.view == in_view->view.id && detector.heard_us_since(node, since)) {
+      heard.insert(Rank{r});
+    }
+  }
+  return may_go_on(in_view->view, heard);
+}
+
+std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
+  std::vector<NodeId> joiners;
+  for (const auto& [name, peer] : detector.peers()) {
+    const NodeId& node = peer.node;
+    if (in_view->view.rank_of(node)) continue;
+    bool mutual = detector.hears(now, node) && !in_a_view(peer.heartbeat.state) && peer.nonce != 0 && lists(peer.heartbeat, self);
+    for (const Rank rank : members) {
+      if (!mutual || rank == in_view->self) continue;
+      const NodeId& member = in_view->view.at(rank).node;
+      const FailureDetector::Peer* other = detector.find(member.name);
+      mutual = other != nullptr && other->node == member && lists(other->heartbeat, node) && lists(peer.heartbeat, member);
+    }
+    if (!mutual) {
+      mutual_since.erase(name);
+      continue;
+    }
+    const TimePoint since = mutual_since.try_emplace(name, now).first->second;
+    const auto record = exclusions.find(name);
+    const std::uint32_t repeats = record == exclusions.end() || now - record->second.last > exclusions_forgotten_after
+                                      ? 0
+                                      : std::min<std::uint32_t>(record->second.count, 5);
+    if (now - since >= config.admit_after * (repeats > 1 ? 1 << (repeats - 1) : 1)) joiners.push_back(node);
+  }
+  return joiners;
+}
+
+bool Engine::Parts::sequencer_stuck() const {
+  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
+    const Rank sequencer = in_view->lanes[i].order().sequencer();
+    if (sequencer != in_view->self && now - in_view->order_progress[i] >= config.suspect_after_min) return true;
+  }
+  return false;
+}
+
+// ---------------------------------------------------------------- evaluation
+
+void Engine::Parts::evaluate() {
+  if (!started || left) return;
+  if (in_view) evaluate_in_view();
+  else evaluate_outside();
+}
+
+void Engine::Parts::evaluate_in_view() {
+  InView& v = *in_view;
+  if (doubt_since && heard_from_primary(*doubt_since)) {
+    doubt_since.reset();
+    if (std::exchange(writable_wanted, false)) emit(Writable{});
+  }
+  if (leaving && v.view.size() == 1) {
+    left = true;
+    return;
+  }
+  const bool go_on = may_go_on(v.view, unsuspected());
+  if (v.loaded) become(go_on ? ComponentState::primary : ComponentState::blocked);
+  if (!go_on && !blocked_since) blocked_since = now;
+  if (go_on) blocked_since.reset();
+  for (std::size_t i = 0; i < v.lanes.size(); ++i) {
+    if (v.wedged || !go_on || v.lanes[i].unordered().empty()) v.order_progress[i] = now;
+  }
+  give_snapshot();
+  if (coordinator) {
+    for (std::uint16_t r = 0; r < v.view.size(); ++r) {
+      if (suspected(Rank{r})) coordinator->on_lost(now, v.view.members[r].node);
+    }
+    return;
+  }
+  if (doubt_since) return;
+  if (!go_on) return try_restart();
+  const auto connected = clique();
+  if (!connected || !connected->contains(v.self) || connected->front() != v.self) {
+    mutual_since.clear();  // only the coordinator's own watch counts
+    return;
+  }
+  // Watched all the time, so that a joiner's waiting time is known when it has passed.
+  const bool joiners = !eligible_joiners(*connected).empty();
+  if (now < retry_at) return;
+  bool needed = joiners || v.wedged || *connected != all_members(v.view) || leaving;
+  for (const Rank rank : *connected) {
+    const Member& member = v.view.at(rank);
+    if (rank == v.self) {
+      needed = needed || (v.loaded && member.weight == 0);
+      continue;
+    }
+    const FailureDetector::Peer* peer = detector.find(member.node.name);
+    if (peer == nullptr || peer->node != member.node || peer->heartbeat.view != v.view.id) continue;
+    const bool grown_up = (peer->heartbeat.loaded || member.witness) && (!member.loaded || member.weight == 0) && member.full_weight > 0;
+    needed = needed || grown_up || peer->heartbeat.leaving || peer->heartbeat.state == NodeState::wedged;
+  }
+  const bool stuck = sequencer_stuck();
+  if (!needed && !stuck) return;
+  std::vector<NodeId> acceptors;
+  for (const Rank rank : unsuspected()) acceptors.push_back(v.view.at(rank).node);
+  start_ballot(std::move(acceptors), false, stuck);
+}
+
+void Engine::Parts::evaluate_outside() {
+  if (doubt_since) doubt_since.reset();  // nothing of a view to hand out
+  become(ComponentState::joining);
+  if (coordinator || silent_until > persisted) return;
+  if (returning) try_restart();
+  else if (!disk.installed) try_formation();
+}
+
+void Engine::Parts::become(ComponentState state) {
+  if (component == state) return;
+  component = state;
+  emit(StateChanged{state});
+}
+
+// ---------------------------------------------------------------- first formation
+
+void Engine::Parts::try_formation() {
+  if (config.peers.empty()) {
+    disk.cluster = {random.next(), random.next() | 1};
+    View first{{{1, random.next()}, 1}, {{self, config.weight, config.weight, config.witness, true}}, Rank{0}, config.min_weight, {}};
+    first.sequencers.assign(outcomes.size(), Rank{0});
+    return install(first, false, false);
+  }
+  if (std::any_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < self.name; })) return;
+  View first;
+  std::size_t missing = 0;
+  first.members.push_back({self, config.weight, config.weight, config.witness, true});
+  for (const std::string& name : config.peers) {
+    const FailureDetector::Peer* peer = detector.find(name);
+    const bool ready = peer != nullptr && detector.hears(now, peer->node) && peer->heartbeat.state == NodeState::forming &&
+                       peer->heartbeat.peers_digest == peers_digest() && lists(peer->heartbeat, self);
+    if (ready) first.members.push_back({peer->node, peer->heartbeat.weight, peer->heartbeat.weight, peer->heartbeat.witness, true});
+    else ++missing;
+  }
+  for (const Member& member : first.members) {
+    if (member.node == self) continue;
+    const FailureDetector::Peer* peer = detector.find(member.node.name);
+    for (const Member& other : first.members) {
+      if (other.node != member.node && !lists(peer->heartbeat, other.node)) ++missing;
+    }
+  }
+  const bool minority = mutant(Mutant::minority_forms) && now - alone_since > config.suspect_after_min * 2;
+  if (missing > 0 && !minority) {
+    forming.reset();
+    return;
+  }
+  std::sort(first.members.begin(), first.members.end(), [](const Member& a, const Member& b) { return a.node.name < b.node.name; });
+  first.min_weight = config.min_weight;
+  first.tie_breaker = first.rank_of_name(config.tie_breaker).value_or(Rank{0});
+  Rank sequencer;
+  while (sequencer.value + 1u < first.size() && !first.at(sequencer).holds_payload()) ++sequencer.value;
+  first.sequencers.assign(outcomes.size(), sequencer);
+  if (forming && forming->view.members == first.members) {
+    for (const NodeId& node : forming->waiting) send_after(next_token - 1, node, Form{forming->view});
+    return;
+  }
+  if (disk.cluster.empty()) disk.cluster = {random.next(), random.next() | 1};
+  first.id = {{1, random.next()}, 1};
+  forming = Forming{first, {}};
+  const WriteToken token = persist();
+  for (const Member& member : first.members) {
+    if (member.node == self) continue;
+    forming->waiting.insert(member.node);
+    send_after(token, member.node, Form{first});
+  }
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const Form& form) {
+  const bool lowest = std::none_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < frame.from.name; });
+  if (in_view || disk.installed || !lowest || frame.from.name > self.name || !form.view.rank_of(self)) return;
+  disk.cluster = frame.cluster;
+  send_after(persist(), frame.from, Formed{form.view.id});
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const Formed& formed) {
+  if (!forming || forming->view.id != formed.view) return;
+  forming->waiting.erase(frame.from);
+  if (!forming->waiting.empty()) return;
+  Decision decision;
+  decision.value.next = forming->view;
+  install(View(forming->view), false, false);
+  for (const Member& member : decision.value.next.members) {
+    if (member.node != self) send(member.node, Decided{{decision}});
+  }
+}
+
+// ---------------------------------------------------------------- restart formation
+
+void Engine::Parts::try_restart() {
+  const View& view = *bound_view();
+  RankSet present;
+  RankSet living;
+  std::vector<NodeId> acceptors{self};
+  const Rank own = *view.rank_of_name(self.name);
+  present.insert(own);
+  if (in_view) living.insert(own);
+  for (const auto& [name, peer] : detector.peers()) {
+    if (!detector.hears(now, peer.node)) continue;
+    const Heartbeat& beat = peer.heartbeat;
+    if (in_a_view(beat.state) && beat.view > view.id) return;  // a primary may be there already: join it
+    const auto rank = view.rank_of_name(name);
+    if (!rank || beat.view != view.id) continue;
+    const bool lives = in_a_view(beat.state) && view.at(*rank).node == peer.node;
+    if (!lives && beat.state != NodeState::returning) continue;
+    present.insert(*rank);
+    acceptors.push_back(peer.node);
+    if (lives) living.insert(*rank);
+  }
+  // What the living can do without the disks is theirs to do.
+  if (may_go_on(view, living) || !may_go_on(view, present)) {
+    alone_since = now;
+    return;
+  }
+  // Who comes up a little later may have the longer history.
+  const bool everyone = present == all_members(view);
+  if (!everyone && now - alone_since < config.suspect_after_min * 2) return;
+  if (present.front() != own || now < retry_at) return;
+  start_ballot(std::move(acceptors), true, false);
+}
+
+// ---------------------------------------------------------------- who missed a decision, and who is out
+
+void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbeat) {
+  if (!in_view) return;
+  const bool behind = in_a_view(heartbeat.state) && heartbeat.view < in_view->view.id;
+  const bool missed_entry = !in_a_view(heartbeat.state) && in_view->view.rank_of(frame.from).has_value();
+  if (!behind && !missed_entry) return;
+  TimePoint& sent = decided_sent[frame.from.name];
+  if (sent != TimePoint{} && now - sent < decided_again_after) return;
+  sent = now;
+  Decided decided;
+  if (missed_entry) {
+    Decision entry;
+    entry.value.next = in_view->view;
+    decided.chain.push_back(std::move(entry));
+  } else {
+    auto next = std::find_if(decisions.begin(), decisions.end(), [&](const Decision& d) { return d.from == heartbeat.view; });
+    const std::size_t left_out = decisions.end() - next > static_cast<std::ptrdiff_t>(chain_max) ? chain_max : decisions.size();
+    for (std::size_t i = 0; next != decisions.end() && i < left_out; ++next, ++i) decided.chain.push_back(*next);
+    if (decided.chain.empty()) {
+      Decision entry;
+      entry.value.next = in_view->view;
+      decided.chain.push_back(std::move(entry));
+    }
+  }
+  send(frame.from, std::move(decided));
+}
+
+void Engine::Parts::rejoin(const Cut* cut) {
+  const View& view = in_view->view;
+  const LaneReplica& lane = in_view->lanes.front();
+  const auto at = [&](Seq seq) { return Position{view.id.epoch, view.id.number, Lane{}, seq}; };
+  const bool known = cut != nullptr && !cut->lanes.empty();
+  const Seq kept = std::min(lane.delivered(), known ? cut->lanes.front().end() : lane.stability().uniform());
+  Resynced resynced{at(kept), std::nullopt, std::nullopt};
+  if (lane.delivered() > kept) {
+    resynced.orphaned_from = at(kept + 1);
+    resynced.orphaned_to = at(lane.delivered());
+  }
+  for (Outcomes& pending : outcomes) pending.abandon(out.events);
+  if (in_view->loaded) emit(resynced);
+  in_view.reset();
+  coordinator.reset();
+  cut_end.reset();
+  decisions.clear();
+  waiting_ops.clear();
+  doubt_since.reset();
+  seen_round = 0;
+  mutual_since.clear();
+  directory = Directory(config);
+  if (!mutant(Mutant::excluded_keeps_identity)) self.incarnation = {self.incarnation.counter + 1, random.next()};
+  disk.incarnation_counter = self.incarnation.counter;
+  returning = false;
+  silent_until = persist();
+  become(ComponentState::joining);
+}
+
+void Engine::Parts::expire_sessions() {
+  if (!operational() || !in_view->loaded || component != ComponentState::primary || leaving) return;
+  const RankSet holders = payload_holders(in_view->view) & unsuspected();
+  if (holders.empty() || holders.front() != in_view->self) {
+    homeless_since.clear();
+    return;
+  }
+  const std::vector<SessionId> homeless = directory.homeless();
+  std::map<SessionId, TimePoint> still;
+  DirectoryOps ops;
+  for (const SessionId& session : homeless) {
+    const auto known = homeless_since.find(session);
+    const TimePoint since = known == homeless_since.end() ? now : known->second;
+    if (now - since >= config.session_expires_after) ops.push_back(CloseSession{session, LeaveReason::expired});
+    else still.emplace(session, since);
+  }
+  homeless_since = std::move(still);
+  if (ops.empty()) return;
+  Chunk chunk;
+  chunk.count = static_cast<std::uint32_t>(ops.size());
+  chunk.ops = std::make_shared<const DirectoryOps>(std::move(ops));
+  (void)publish(std::move(chunk));
+}
+
+// ---------------------------------------------------------------- for people
+
+std::string Engine::Parts::waits_for() const {
+  const auto names = [](const std::vector<std::string>& list) {
+    std::string text;
+    for (const std::string& name : list) text += (text.empty() ? "" : ", ") + name;
+    return text;
+  };
+  std::vector<std::string> silent;
+  for (const std::string& name : config.peers) {
+    const FailureDetector::Peer* peer = detector.find(name);
+    if (peer == nullptr || !detector.hears(now, peer->node)) silent.push_back(name);
+  }
+  if (in_view) {
+    if (doubt_since) return "this daemon was paused: waiting for proof that its view still goes on";
+    if (component == ComponentState::blocked) return "no set that may go on is heard: waiting for " + names(silent) + ", which may have gone on";
+    if (!in_view->loaded) return "a snapshot of the directory";
+    return in_view->wedged ? "the decision of a view change" : "";
+  }
+  if (disk.installed && returning) {
+    return silent.empty() ? "a restart formation or admission to the running view"
+                          : "a restart formation needs enough of the last view; not heard: " + names(silent);
+  }
+  if (disk.installed) return "admission to the running view";
+  return silent.empty() ? "first formation" : "first formation needs all configured peers; not heard: " + names(silent);
+}
+
+}  // namespace vsync::protocol

@@ -1,0 +1,351 @@
+// The engine in an installed view: streams, order, delivery, acknowledgements, marks and fetches.
+
+#include <algorithm>
+
+#include "protocol/engine_parts.hpp"
+#include "protocol/mutant.hpp"
+#include "protocol/primary.hpp"
+
+namespace vsync::protocol {
+
+namespace {
+
+/// A tail end is fetched only when nothing came for so many times the fetch interval: most likely it is just under way.
+constexpr int under_way_factor = 3;
+/// The sequencer looks at who publishes most each so often, and hands off when another was clearly busier several times.
+constexpr Duration load_interval = 200ms;
+constexpr std::uint32_t busier_times = 3;
+constexpr std::uint64_t busier_messages_min = 64;
+
+}  // namespace
+
+// ---------------------------------------------------------------- publishing
+
+Result<void, PublishError> Engine::Parts::publish(Chunk chunk) {
+  if (leaving) return Unexpected{PublishError::leaving};
+  if (!in_view || !in_view->loaded || !stores() || component != ComponentState::primary) return Unexpected{PublishError::not_primary};
+  const std::size_t lane_index = chunk.lane.value;
+  LaneReplica& lane = in_view->lanes[lane_index];
+  Stream& own = lane.stream(in_view->self);
+  const bool full = own.bytes() >= config.window_bytes || own.messages() >= config.window_messages;
+  if (!operational() || (full && !chunk.ops)) {
+    writable_wanted = true;
+    return Unexpected{PublishError::window_full};
+  }
+  chunk.first = own.end() + 1;
+  chunk.after = lane.delivered();
+  own.insert(chunk);
+  lane.heard_of(in_view->self, own.end());
+  if (!chunk.ops) outcomes[lane_index].published(chunk);
+  in_view->to_send[lane_index].push_back(std::move(chunk));
+  return {};
+}
+
+// ---------------------------------------------------------------- frames
+
+void Engine::Parts::on_frame(const Frame&, const Data& data) {
+  if (!stores() || data.lane.value >= in_view->lanes.size() || data.publisher.value >= in_view->view.size()) return;
+  if (data.publisher == in_view->self) return;
+  LaneReplica& lane = in_view->lanes[data.lane.value];
+  Stream& stream = lane.stream(data.publisher);
+  Fetching& fetching = in_view->fetch[data.lane.value][data.publisher.value];
+  for (const Chunk& chunk : data.chunks) {
+    if (chunk.count == 0) continue;
+    lane.heard_of(data.publisher, chunk.last());
+    if (stream.insert(chunk) == Stream::Insert::gap && !fetching.missing) fetching.next_try = now;
+  }
+  if (in_view->gathering) try_gathered();
+}
+
+void Engine::Parts::on_frame(const Frame&, const Order& order) {
+  if (!operational() || !stores() || order.lane.value >= in_view->lanes.size()) return;
+  LaneReplica& lane = in_view->lanes[order.lane.value];
+  const OrderLog::Append result = lane.order().append(order);
+  std::uint64_t count = 0;
+  for (const Run& run : order.runs) count += run.count;
+  lane.heard_order(order.first + count - 1);
+  Fetching& fetching = in_view->fetch[order.lane.value].back();
+  if (result == OrderLog::Append::gap && !fetching.missing) {
+    fetching.missing = true;
+    fetching.next_try = now;
+    fetching.seen = lane.order().end().value;
+  }
+  if (result == OrderLog::Append::appended) in_view->order_progress[order.lane.value] = now;
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const Ack& ack) { on_progress(frame.from, ack.lanes); }
+
+void Engine::Parts::on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes) {
+  if (!in_view || in_view->wedged) return;
+  const auto rank = in_view->view.rank_of(from);
+  if (!rank) return;
+  in_view->installed_by.insert(*rank);
+  for (std::size_t i = 0; i < lanes.size() && i < in_view->lanes.size(); ++i) {
+    LaneReplica& lane = in_view->lanes[i];
+    lane.heard_of(*rank, lanes[i].sent);
+    lane.heard_order(lanes[i].ordered);
+    lane.stability().acknowledge(*rank, lanes[i].held);
+  }
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const FetchData& fetch) {
+  if (!stores() || fetch.lane.value >= in_view->lanes.size() || fetch.publisher.value >= in_view->view.size()) return;
+  const Stream& stream = in_view->lanes[fetch.lane.value].stream(fetch.publisher);
+  auto chunks = stream.range(fetch.first, fetch.last, config.fetch_bytes_max);
+  if (!chunks.empty()) send(frame.from, Data{fetch.view, fetch.lane, fetch.publisher, std::move(chunks)}, true);
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const FetchOrder& fetch) {
+  if (!operational() || !stores() || fetch.lane.value >= in_view->lanes.size()) return;
+  for (Order& order : in_view->lanes[fetch.lane.value].order().from(fetch.first, fetch.view, fetch.lane)) {
+    send(frame.from, std::move(order));
+  }
+}
+
+// ---------------------------------------------------------------- order and delivery
+
+bool Engine::Parts::has_lease() const {
+  if (mutant(Mutant::no_lease)) return true;
+  RankSet proven{in_view->self};
+  for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+    if (detector.heard_us_since(in_view->view.members[r].node, now - config.lease)) proven.insert(Rank{r});
+  }
+  return may_go_on(in_view->view, proven);
+}
+
+void Engine::Parts::order_available() {
+  if (!in_view->loaded) return;
+  std::optional<bool> lease;
+  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
+    LaneReplica& lane = in_view->lanes[i];
+    if (lane.order().sequencer() != in_view->self) continue;
+    const std::vector<Run> runs = lane.unordered();
+    if (runs.empty()) continue;
+    if (!lease) lease = has_lease();
+    if (!*lease) return;
+    const std::int64_t ordered_at = (now.time_since_epoch() + wall).count();
+    Order record{in_view->view.id, Lane{static_cast<std::uint16_t>(i)}, lane.order().term(), lane.order().end() + 1, runs, std::nullopt,
+                 ordered_at};
+    for (const Run& run : runs) {
+      lane.order().order_next(run.publisher, run.count, ordered_at);
+      in_view->load[i][run.publisher.value] += run.count;
+    }
+    in_view->order_progress[i] = now;
+    broadcast(std::move(record), false, true);
+  }
+}
+
+void Engine::Parts::deliver_available() {
+  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
+    LaneReplica& lane = in_view->lanes[i];
+    if (lane.advance_held()) in_view->ack_wanted = true;
+    if (!in_view->loaded && !mutant(Mutant::learner_delivers_unloaded)) continue;
+    while (const auto next = lane.next()) {
+      // A copy: handing out may publish nothing, but forgetting happens behind it.
+      const Chunk chunk = *next->chunk;
+      const NodeId publisher = in_view->view.at(next->publisher).node;
+      lane.pop(*next);
+      if (chunk.level != Level::agreed) in_view->ack_now = true;
+      hand_out({in_view->view.id.epoch, in_view->view.id.number, Lane{static_cast<std::uint16_t>(i)}, next->first}, publisher, chunk,
+               next->ordered_at);
+    }
+  }
+}
+
+void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chunk& chunk, std::int64_t ordered_at) {
+  if (chunk.ops) {
+    Position at = first;
+    for (const DirectoryOp& op : *chunk.ops) {
+      directory.apply(op, publisher, at, out.events);
+      ++at.seq;
+    }
+    return;
+  }
+  Admission admission = directory.admit(chunk.session, chunk.lane, chunk.first_n, chunk.count, first);
+  if (mutant(Mutant::duplicate_session_numbers)) admission = {0, std::nullopt, true};
+  if (publisher == self) {
+    Position last = first;
+    last.seq = first.seq + (chunk.count - 1);
+    outcomes[chunk.lane.value].placed(last, admission.first_position_of_duplicate.value_or(first), admission.known);
+  }
+  emit(Delivered{first, publisher, chunk, admission.known ? admission.skip : chunk.count, ordered_at});
+}
+
+// ---------------------------------------------------------------- acknowledgements and marks
+
+std::vector<LaneProgress> Engine::Parts::progress() const {
+  std::vector<LaneProgress> lanes;
+  lanes.reserve(in_view->lanes.size());
+  for (const LaneReplica& lane : in_view->lanes) {
+    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), lane.held()});
+  }
+  return lanes;
+}
+
+void Engine::Parts::acknowledge() {
+  InView& v = *in_view;
+  if (!v.ack_wanted) return;
+  if (v.view.size() > 1) {
+    if (v.ack_at == TimePoint{}) v.ack_at = now + config.ack_every;
+    if (!v.ack_now && now < v.ack_at) return;
+    broadcast(Ack{v.view.id, progress()}, false, false);
+  }
+  v.ack_wanted = v.ack_now = false;
+  v.ack_at = TimePoint{};
+}
+
+void Engine::Parts::mark() {
+  InView& v = *in_view;
+  v.installed_by.insert(v.self);
+  for (LaneReplica& lane : v.lanes) lane.stability().acknowledge(v.self, lane.held());
+  // What an excluded member delivered under a lease it may still believe in must not differ from what is confirmed here.
+  const bool may_confirm = now >= v.confirm_from && is_uniform_set(v.view, v.installed_by);
+  const bool all_installed = v.installed_by.contains(payload_holders(v.view));
+  for (std::size_t i = 0; i < v.lanes.size(); ++i) {
+    LaneReplica& lane = v.lanes[i];
+    lane.forget_stable();
+    if (!v.loaded || !may_confirm) continue;
+    const auto& stability = lane.stability();
+    auto& [uniform, safe] = marked[i];
+    const auto confirm = [&](Position& last, Seq reached, Level level, bool cut_settled) {
+      reached = std::min(reached, lane.delivered());
+      Position upto{v.view.id.epoch, v.view.id.number, Lane{static_cast<std::uint16_t>(i)}, reached};
+      if (reached == Seq{}) {
+        if (!cut_end || !cut_settled) return;
+        upto = *cut_end;
+      }
+      if (upto <= last) return;
+      last = upto;
+      emit(Marked{upto, level, v.view.id, level == Level::safe && v.member_lost});
+    };
+    confirm(uniform, stability.uniform(), Level::uniform, true);
+    confirm(safe, stability.safe(), Level::safe, all_installed);
+    outcomes[i].confirm(uniform, safe, out.events);
+  }
+  if (!writable_wanted) return;
+  const Stream& own = v.lanes.front().stream(v.self);
+  if (own.bytes() * 2 > config.window_bytes || own.messages() * 2 > config.window_messages) return;
+  writable_wanted = false;
+  emit(Writable{});
+}
+
+void Engine::Parts::send_pending() {
+  for (std::size_t i = 0; i < in_view->to_send.size(); ++i) {
+    if (in_view->to_send[i].empty()) continue;
+    Data data{in_view->view.id, Lane{static_cast<std::uint16_t>(i)}, in_view->self, std::exchange(in_view->to_send[i], {})};
+    broadcast(std::move(data), true, true);
+  }
+}
+
+// ---------------------------------------------------------------- what is missing
+
+Rank Engine::Parts::other_holder(Rank first, std::uint32_t tries) const {
+  if (tries < config.fetch_tries && first != in_view->self && !suspected(first)) return first;
+  std::vector<Rank> others;
+  for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+    if (Rank{r} != in_view->self && in_view->view.members[r].holds_payload() && !suspected(Rank{r})) others.push_back(Rank{r});
+  }
+  return others.empty() ? first : others[tries % others.size()];
+}
+
+bool Engine::Parts::fetch_due(Fetching& fetching, std::uint64_t have, std::uint64_t known, bool certain) {
+  if (have >= known) {
+    fetching = Fetching{};
+    return false;
+  }
+  if (!fetching.missing || have != fetching.seen) {
+    const bool was = fetching.missing;
+    fetching.missing = true;
+    fetching.seen = have;
+    fetching.tries = 0;
+    if (!was && certain) fetching.next_try = now;
+    else fetching.next_try = now + config.fetch_again_after * (certain ? 1 : under_way_factor);
+  }
+  if (now < fetching.next_try) return false;
+  fetching.next_try = now + config.fetch_again_after * under_way_factor;
+  ++fetching.tries;
+  return true;
+}
+
+bool Engine::Parts::anything_missing() const {
+  if (!stores()) return false;
+  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
+    const LaneReplica& lane = in_view->lanes[i];
+    for (const Fetching& fetching : in_view->fetch[i]) {
+      if (fetching.missing) return true;
+    }
+    if (lane.known_ordered() > lane.order().end()) return true;
+    for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+      if (lane.known_sent(Rank{r}) > lane.stream(Rank{r}).end()) return true;
+    }
+  }
+  return false;
+}
+
+void Engine::Parts::fetch_missing() {
+  if (!stores() || doubt_since) return;
+  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
+    LaneReplica& lane = in_view->lanes[i];
+    const Lane id{static_cast<std::uint16_t>(i)};
+    const LaneCut* cut = in_view->gathering && i < in_view->gathering->value.cut.lanes.size() ? &in_view->gathering->value.cut.lanes[i]
+                                                                                              : nullptr;
+    if (in_view->wedged && cut == nullptr) continue;
+    for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+      const Seqno have = lane.stream(Rank{r}).end();
+      const Seqno known = cut != nullptr ? cut->held[r] : lane.known_sent(Rank{r});
+      if (Rank{r} == in_view->self || !fetch_due(in_view->fetch[i][r], have.value, known.value, cut != nullptr)) continue;
+      const Rank source = cut != nullptr ? cut->holder[r] : Rank{r};
+      const Rank to = other_holder(source, in_view->fetch[i][r].tries - 1);
+      send(in_view->view.at(to).node, FetchData{in_view->view.id, id, Rank{r}, have + 1, known});
+    }
+    if (in_view->wedged) continue;
+    if (fetch_due(in_view->fetch[i].back(), lane.order().end().value, lane.known_ordered().value, false)) {
+      const Rank to = other_holder(lane.order().sequencer(), in_view->fetch[i].back().tries - 1);
+      send(in_view->view.at(to).node, FetchOrder{in_view->view.id, id, lane.order().end() + 1});
+    }
+  }
+}
+
+// ---------------------------------------------------------------- the sequencer follows the load
+
+void Engine::Parts::hand_off(std::size_t lane, Rank to) {
+  OrderLog& order = in_view->lanes[lane].order();
+  Order record{in_view->view.id, Lane{static_cast<std::uint16_t>(lane)}, order.term(), order.end() + 1, {}, to, 0};
+  if (!mutant(Mutant::two_sequencers)) order.hand_off(to);
+  broadcast(std::move(record), false, true);
+}
+
+void Engine::Parts::balance() {
+  if (!operational() || !in_view->loaded || now - in_view->load_looked < load_interval) return;
+  in_view->load_looked = now;
+  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
+    LaneReplica& lane = in_view->lanes[i];
+    std::vector<std::uint64_t>& load = in_view->load[i];
+    const auto candidate = [&](Rank rank) {
+      const Member& member = in_view->view.at(rank);
+      const bool lags = lane.stability().held_by(rank) + config.window_messages / 2 < lane.order().end();
+      return rank != in_view->self && member.loaded && member.holds_payload() && !suspected(rank) && !lags;
+    };
+    Rank busiest = in_view->self;
+    for (std::uint16_t r = 0; r < load.size(); ++r) {
+      if (candidate(Rank{r}) && load[r] > load[busiest.value]) busiest = Rank{r};
+    }
+    const std::uint64_t own = load[in_view->self.value];
+    const bool clearly = busiest != in_view->self && load[busiest.value] >= busier_messages_min && load[busiest.value] > 2 * own;
+    in_view->busier[i] = clearly ? in_view->busier[i] + 1 : 0;
+    std::fill(load.begin(), load.end(), 0);
+    if (lane.order().sequencer() != in_view->self || !has_lease()) continue;
+    if (leaving) {
+      for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+        if (!candidate(Rank{r})) continue;
+        hand_off(i, Rank{r});
+        break;
+      }
+    } else if (in_view->busier[i] >= busier_times) {
+      in_view->busier[i] = 0;
+      hand_off(i, busiest);
+    }
+  }
+}
+
+}  // namespace vsync::protocol

@@ -1,0 +1,253 @@
+#pragma once
+// The inside of the engine: what a node is made of, shared by the files engine*.cpp and by nobody else.
+//
+//   engine.cpp             inputs, outputs, timers, status
+//   engine_order.cpp       streams, order, delivery, acknowledgements, marks, fetches of the installed view
+//   engine_view_change.cpp ballots: answering, gathering, accepting, installing
+//   engine_membership.cpp  who should be in the next view: suspicion, joiners, formation, restart, leave, rejoin
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/config.hpp"
+#include "protocol/coordinator.hpp"
+#include "protocol/directory.hpp"
+#include "protocol/engine.hpp"
+#include "protocol/failure_detector.hpp"
+#include "protocol/lane.hpp"
+#include "protocol/outcomes.hpp"
+#include "protocol/rank_set.hpp"
+
+namespace vsync::protocol {
+
+/// xorshift64*: randomness of the engine, all of it from the seed.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed == 0 ? 0x9e3779b97f4a7c15u : seed) {}
+  std::uint64_t next() {
+    state_ ^= state_ >> 12;
+    state_ ^= state_ << 25;
+    state_ ^= state_ >> 27;
+    return state_ * 0x2545f4914f6cdd1du;
+  }
+  Duration up_to(Duration bound) { return Duration(static_cast<Duration::rep>(next() % static_cast<std::uint64_t>(bound.count()))); }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Exclusions older than this don't delay an admission any more.
+inline constexpr Duration exclusions_forgotten_after = 60s;
+
+/// Repeats a request for something missing: first to who should have it, after some tries to others.
+struct Fetching {
+  bool missing = false;
+  std::uint64_t seen = 0;  ///< how far it was at the last look
+  TimePoint next_try;
+  std::uint32_t tries = 0;
+};
+
+/// Everything that belongs to one installed view, and goes with it.
+struct InView {
+  InView(View installed, Rank own) : view(std::move(installed)), self(own) {}
+
+  const View view;
+  const Rank self;
+  bool wedged = false;
+  bool loaded = false;
+  std::vector<LaneReplica> lanes;
+  RankSet installed_by;                    ///< members known to have installed this view
+  TimePoint confirm_from;                  ///< no uniform mark before: an excluded sequencer's lease may last so long
+  bool member_lost = false;                ///< a member of the former view isn't here
+  std::shared_ptr<const DirectoryState> snapshot;  ///< the directory at installation, while somebody lacks it
+  TimePoint installed_at;
+  TimePoint snapshot_sent;
+
+  std::vector<std::vector<Chunk>> to_send;      ///< by lane: own chunks not sent yet
+  std::vector<std::optional<Order>> to_order;   ///< by lane: order records not sent yet
+  std::vector<std::vector<Fetching>> fetch;     ///< by lane, by publisher; the last one is for the order
+  std::vector<TimePoint> order_progress;        ///< by lane: when the order last moved, or had no need to
+  std::vector<std::vector<std::uint64_t>> load; ///< by lane, by publisher: messages ordered since the last look
+  std::vector<std::uint32_t> busier;            ///< by lane: how often in a row another publisher was the busier one
+  TimePoint load_looked;
+  bool ack_wanted = false;
+  bool ack_now = false;
+  TimePoint ack_at;
+
+  struct Gathering {
+    Ballot ballot;
+    NodeId coordinator;
+    Value value;
+  };
+  std::optional<Gathering> gathering;
+
+  [[nodiscard]] const NodeId& self_id() const { return view.at(self).node; }
+  [[nodiscard]] bool holds_payload() const { return view.at(self).holds_payload(); }
+};
+
+/// The first view while it is handed round, at the daemon with the lowest name.
+struct Forming {
+  View view;
+  std::set<NodeId> waiting;
+};
+
+struct Engine::Parts {
+  Parts(NodeId id, Config configuration, PersistentState restored, std::uint64_t seed);
+
+  // ---- what it knows
+  NodeId self;
+  const Config config;
+  Random random;
+  TimePoint now;
+  Duration wall{0};
+  FailureDetector detector;
+  PersistentState disk;            ///< as last written
+  Directory directory;
+  std::vector<Outcomes> outcomes;  ///< by lane
+  std::unique_ptr<InView> in_view;
+  std::optional<Coordinator> coordinator;
+  std::optional<Forming> forming;
+  std::deque<Decision> decisions;
+  ComponentState component = ComponentState::joining;
+  bool leaving = false;
+  bool left = false;
+  bool returning = false;          ///< restarted with an installed view on disk, and not in a view since
+  std::optional<Position> cut_end;       ///< end of what was delivered before this view and is not confirmed yet
+  std::vector<std::pair<Position, Position>> marked;  ///< by lane: last uniform and safe mark
+
+  // ---- outputs
+  Outbox out;
+  WriteToken next_token = 1;
+  struct Held {
+    WriteToken token;
+    NodeId to;
+    Body body;
+  };
+  std::deque<Held> held;                 ///< leaves when its write is on disk
+  std::deque<Frame> loopback;            ///< to this node itself
+  std::deque<Frame> early;               ///< of a view not installed yet
+  std::vector<DirectoryOps> waiting_ops; ///< submitted while wedged
+  bool writable_wanted = false;
+
+  // ---- time
+  bool started = false;
+  TimePoint heartbeat_at;
+  TimePoint retry_at;                    ///< no own ballot before
+  Duration backoff{0};
+  std::optional<TimePoint> last_input;
+  std::optional<TimePoint> doubt_since;  ///< this node was paused and hasn't heard from a set that may go on since
+  std::optional<TimePoint> blocked_since;
+  TimePoint alone_since;                 ///< since when a restart formation could be tried
+  std::uint64_t seen_round = 0;          ///< highest round met in the instance of the bound view
+  WriteToken silent_until = 0;           ///< a new incarnation says nothing before it is on disk
+  std::map<std::string, TimePoint> mutual_since;   ///< joiners: since when they and all members hear each other
+  std::map<std::string, TimePoint> decided_sent;   ///< to whom a decision was shown, and when
+  struct Exclusions {
+    std::uint32_t count = 0;
+    TimePoint last;
+  };
+  std::map<std::string, Exclusions> exclusions;
+  std::map<SessionId, TimePoint> homeless_since;
+
+  // ---- counters
+  std::uint64_t dropped_frames = 0;
+  std::uint64_t view_changes = 0;
+  WriteToken persisted = 0;
+
+  // ---- engine.cpp
+  void begin(TimePoint at);
+  void settle();
+  void flush();
+  void receive(const Frame& frame);
+  void dispatch(const Frame& frame);
+  void emit(Event event) { out.events.push_back(std::move(event)); }
+  void send(const NodeId& to, Body body, bool bulk = false);
+  void send_after(WriteToken token, const NodeId& to, Body body);
+  /// To every other member of the view; without witnesses when it is about payload.
+  void broadcast(Body body, bool bulk, bool payload_holders_only);
+  WriteToken persist();
+  void heartbeat();
+  [[nodiscard]] NodeState node_state() const;
+  [[nodiscard]] std::uint64_t peers_digest() const;
+  [[nodiscard]] bool operational() const { return in_view && !in_view->wedged && !doubt_since; }
+  [[nodiscard]] bool stores() const { return in_view && in_view->holds_payload(); }
+  [[nodiscard]] std::int64_t nonce() const { return now.time_since_epoch().count(); }
+  [[nodiscard]] bool stored_view_is(const ViewId& id) const { return in_view && in_view->view.id == id; }
+
+  // ---- engine_order.cpp
+  Result<void, PublishError> publish(Chunk chunk);
+  void on_frame(const Frame& frame, const Data& data);
+  void on_frame(const Frame& frame, const Order& order);
+  void on_frame(const Frame& frame, const Ack& ack);
+  void on_frame(const Frame& frame, const FetchData& fetch);
+  void on_frame(const Frame& frame, const FetchOrder& fetch);
+  void on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes);
+  [[nodiscard]] std::vector<LaneProgress> progress() const;
+  void order_available();
+  void deliver_available();
+  void hand_out(Position first, const NodeId& publisher, const Chunk& chunk, std::int64_t ordered_at);
+  void acknowledge();
+  void mark();
+  void send_pending();
+  void fetch_missing();
+  void balance();
+  void hand_off(std::size_t lane, Rank to);
+  [[nodiscard]] bool has_lease() const;
+  [[nodiscard]] bool fetch_due(Fetching& fetching, std::uint64_t have, std::uint64_t known, bool certain);
+  [[nodiscard]] bool anything_missing() const;
+  [[nodiscard]] Rank other_holder(Rank first, std::uint32_t tries) const;
+
+  // ---- engine_view_change.cpp
+  void on_frame(const Frame& frame, const Prepare& prepare);
+  void on_frame(const Frame& frame, const Answer& answer);
+  void on_frame(const Frame& frame, const Refused& refused);
+  void on_frame(const Frame& frame, const Gather& gather);
+  void on_frame(const Frame& frame, const Gathered& gathered);
+  void on_frame(const Frame& frame, const Accept& accept);
+  void on_frame(const Frame& frame, const AcceptedBallot& accepted);
+  void on_frame(const Frame& frame, const Decided& decided);
+  void on_frame(const Frame& frame, const Snapshot& snapshot);
+  void start_ballot(std::vector<NodeId> acceptors, bool restart, bool stuck);
+  void drive_coordinator();
+  void wedge();
+  void try_gathered();
+  void apply(const Decision& decision);
+  void remember(const Decision& decision);
+  [[nodiscard]] bool finish_view(const Cut& cut);
+  void install(const View& view, bool restart, bool state_kept);
+  void take_early();
+  void give_snapshot();
+  void loaded_now();
+  [[nodiscard]] Answer answer_to(const ViewId& view, const Ballot& ballot) const;
+  /// The view whose instance this node's disk is bound to: installed, or (returning) found on disk.
+  [[nodiscard]] const View* bound_view() const;
+
+  // ---- engine_membership.cpp
+  void on_frame(const Frame& frame, const Heartbeat& heartbeat);
+  void on_frame(const Frame& frame, const Form& form);
+  void on_frame(const Frame& frame, const Formed& formed);
+  void evaluate();
+  void evaluate_in_view();
+  void evaluate_outside();
+  void try_formation();
+  void try_restart();
+  void show_decisions(const Frame& frame, const Heartbeat& heartbeat);
+  void rejoin(const Cut* cut);
+  void expire_sessions();
+  void become(ComponentState state);
+  [[nodiscard]] RankSet unsuspected() const;
+  [[nodiscard]] std::optional<RankSet> clique() const;
+  [[nodiscard]] bool suspected(Rank rank) const;
+  [[nodiscard]] std::vector<NodeId> eligible_joiners(RankSet members);
+  [[nodiscard]] bool sequencer_stuck() const;
+  [[nodiscard]] bool heard_from_primary(TimePoint since) const;
+  [[nodiscard]] std::string waits_for() const;
+};
+
+}  // namespace vsync::protocol

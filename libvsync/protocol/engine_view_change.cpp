@@ -1,0 +1,389 @@
+// The engine through a view change: answering ballots, gathering the cut, accepting, installing.
+// The steps are those of libvsync/protocol/README.md, "View change".
+
+#include <algorithm>
+
+#include "protocol/engine_parts.hpp"
+#include "protocol/mutant.hpp"
+#include "protocol/primary.hpp"
+
+namespace vsync::protocol {
+
+namespace {
+
+constexpr Duration snapshot_again_after = 500ms;
+constexpr Duration backoff_min = 20ms;
+constexpr Duration backoff_max = 1s;
+
+}  // namespace
+
+const View* Engine::Parts::bound_view() const {
+  if (in_view) return &in_view->view;
+  return returning ? &*disk.installed : nullptr;
+}
+
+// ---------------------------------------------------------------- the acceptor
+
+void Engine::Parts::wedge() {
+  if (!in_view || mutant(Mutant::no_wedge)) return;
+  in_view->wedged = true;
+}
+
+Answer Engine::Parts::answer_to(const ViewId& view, const Ballot& ballot) const {
+  Answer answer;
+  answer.view = view;
+  answer.ballot = ballot;
+  for (const auto& [name, peer] : detector.peers()) {
+    if (detector.hears(now, peer.node)) answer.hears.push_back(peer.node);
+  }
+  answer.leaving = leaving;
+  answer.witness = config.witness;
+  answer.full_weight = config.weight;
+  const View* bound = bound_view();
+  if (bound == nullptr || bound->id != view) return answer;  // a joiner
+  answer.accepted = disk.accepted;
+  answer.from_disk = !in_view;
+  if (!in_view) return answer;
+  answer.loaded = in_view->loaded;
+  if (stores()) {
+    for (const LaneReplica& lane : in_view->lanes) answer.lanes.push_back(lane.holdings());
+  }
+  return answer;
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const Prepare& prepare) {
+  if (silent_until > persisted) return;
+  const View* bound = bound_view();
+  const bool acceptor = bound != nullptr && bound->id == prepare.view.id && (in_view || prepare.restart);
+  if (!acceptor) {
+    if (!in_view) send(frame.from, answer_to(prepare.view.id, prepare.ballot));
+    return;
+  }
+  if (prepare.ballot < disk.promised) {
+    send(frame.from, Refused{prepare.view.id, prepare.ballot, disk.promised});
+    return;
+  }
+  if (disk.promised != prepare.ballot) {
+    disk.promised = prepare.ballot;
+    persist();
+  }
+  wedge();
+  Answer answer = answer_to(prepare.view.id, prepare.ballot);
+  if (mutant(Mutant::restart_ignores_disk) && answer.from_disk) answer.accepted.reset();
+  send_after(next_token - 1, frame.from, std::move(answer));
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const Gather& gather) {
+  if (!stored_view_is(gather.view)) return;
+  if (gather.ballot < disk.promised) {
+    send(frame.from, Refused{gather.view, gather.ballot, disk.promised});
+    return;
+  }
+  in_view->gathering = InView::Gathering{gather.ballot, frame.from, gather.value};
+  for (auto& lane : in_view->fetch) std::fill(lane.begin(), lane.end(), Fetching{});
+  try_gathered();
+  if (in_view->gathering) fetch_missing();
+}
+
+void Engine::Parts::try_gathered() {
+  const InView::Gathering& gathering = *in_view->gathering;
+  const std::vector<LaneCut>& cuts = gathering.value.cut.lanes;
+  for (std::size_t i = 0; i < in_view->lanes.size() && i < cuts.size(); ++i) {
+    if (!in_view->lanes[i].holds(cuts[i])) return;
+  }
+  send(gathering.coordinator, Gathered{in_view->view.id, gathering.ballot});
+  in_view->gathering.reset();
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const Accept& accept) {
+  const View* bound = bound_view();
+  if (bound == nullptr || bound->id != accept.view) return;
+  // A name that answers from its disk is bound to what it promised for that ballot; a living member may accept above its promise.
+  if (!in_view && accept.ballot != disk.promised) return;
+  if (accept.ballot < disk.promised && !mutant(Mutant::promise_not_kept)) {
+    send(frame.from, Refused{accept.view, accept.ballot, disk.promised});
+    return;
+  }
+  wedge();
+  disk.promised = accept.ballot;
+  disk.accepted = Accepted{accept.ballot, accept.value};
+  send_after(persist(), frame.from, AcceptedBallot{accept.view, accept.ballot});
+}
+
+// ---------------------------------------------------------------- the coordinator
+
+void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bool stuck) {
+  const View& view = *bound_view();
+  Coordinator::Plan plan;
+  plan.view = view;
+  const Rank own = *acceptor_rank(view, self, restart);
+  std::uint64_t round = std::max(disk.promised.round, seen_round);
+  plan.patience = config.suspect_after_min;
+  for (const auto& [name, peer] : detector.peers()) {
+    if (peer.heartbeat.view == view.id) round = std::max(round, peer.heartbeat.promised.round);
+    if (detector.hears(now, peer.node)) plan.patience = std::max(plan.patience, detector.timeout(peer));
+  }
+  plan.ballot = {round + 1, own};
+  plan.restart = restart;
+  plan.acceptors = std::move(acceptors);
+  if (in_view && !restart) {
+    if (const auto members = clique()) plan.joiners = eligible_joiners(*members);
+  }
+  if (in_view) {
+    for (const LaneReplica& lane : in_view->lanes) plan.sequencers.push_back(lane.order().sequencer());
+  } else {
+    plan.sequencers = view.sequencers;
+  }
+  plan.sequencer_stuck = stuck;
+  plan.random = random.next();
+  // A coordinator promises first: after a crash its successor must not use the same ballot for something else.
+  disk.promised = plan.ballot;
+  wedge();
+  const WriteToken token = persist();
+  coordinator.emplace(config, std::move(plan), now);
+  for (Coordinator::Send& send_it : coordinator->take()) send_after(token, send_it.to, std::move(send_it.body));
+}
+
+void Engine::Parts::drive_coordinator() {
+  if (!coordinator) return;
+  for (Coordinator::Send& send_it : coordinator->take()) send(send_it.to, std::move(send_it.body));
+  if (coordinator->step() == Coordinator::Step::failed) {
+    backoff = std::clamp<Duration>(backoff * 2, backoff_min, backoff_max);
+    retry_at = now + backoff / 2 + random.up_to(backoff);
+    coordinator.reset();
+  } else if (coordinator->step() == Coordinator::Step::chosen) {
+    const Decision decision{coordinator->view().id, coordinator->value()};
+    std::vector<NodeId> receivers = coordinator->everyone();
+    for (const Member& member : decision.value.next.members) {
+      if (std::find(receivers.begin(), receivers.end(), member.node) == receivers.end()) receivers.push_back(member.node);
+    }
+    coordinator.reset();
+    for (const NodeId& node : receivers) {
+      if (node != self) send(node, Decided{{decision}});
+    }
+    apply(decision);
+  }
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const Answer& answer) {
+  if (coordinator && coordinator->view().id == answer.view) coordinator->on_answer(now, frame.from, answer);
+}
+
+void Engine::Parts::on_frame(const Frame&, const Refused& refused) {
+  const View* bound = bound_view();
+  if (bound == nullptr || bound->id != refused.view) return;
+  seen_round = std::max(seen_round, refused.promised.round);
+  if (coordinator && coordinator->ballot() == refused.ballot) coordinator->on_refused();
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const Gathered& gathered) {
+  if (coordinator && coordinator->view().id == gathered.view && coordinator->ballot() == gathered.ballot) {
+    coordinator->on_gathered(now, frame.from);
+  }
+}
+
+void Engine::Parts::on_frame(const Frame& frame, const AcceptedBallot& accepted) {
+  if (coordinator && coordinator->view().id == accepted.view && coordinator->ballot() == accepted.ballot) {
+    coordinator->on_accepted(frame.from);
+  }
+}
+
+// ---------------------------------------------------------------- the decision
+
+void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
+  if (decided.chain.empty() || silent_until > persisted) return;
+  // After a pause only what was said since counts: links keep order, so an echo of a newer heartbeat came before this.
+  if (in_view && doubt_since && !detector.heard_us_since(frame.from, *doubt_since)) return;
+  if (!disk.installed) disk.cluster = frame.cluster;
+  const View& newest = decided.chain.back().value.next;
+  if (in_view && !newest.rank_of(self) && newest.id > in_view->view.id) {
+    // Out of the newest view: what lies between has no meaning for this node any more.
+    const auto own = std::find_if(decided.chain.begin(), decided.chain.end(),
+                                  [&](const Decision& decision) { return decision.from == in_view->view.id; });
+    if (leaving) {
+      left = true;
+      return;
+    }
+    return rejoin(own == decided.chain.end() ? nullptr : &own->value.cut);
+  }
+  for (const Decision& decision : decided.chain) apply(decision);
+  if (in_view && in_view->view.id < newest.id) rejoin(nullptr);
+}
+
+void Engine::Parts::apply(const Decision& decision) {
+  const View& next = decision.value.next;
+  const auto rank = next.rank_of(self);
+  if (in_view) {
+    if (decision.from != in_view->view.id) return;
+    if (!rank) {
+      if (leaving) left = true;
+      else rejoin(&decision.value.cut);
+      return;
+    }
+    const bool keeps = next.at(*rank).loaded && in_view->loaded;
+    if (keeps && !finish_view(decision.value.cut)) return rejoin(&decision.value.cut);
+    remember(decision);
+    return install(next, decision.value.restart, keeps);
+  }
+  if (rank) {
+    remember(decision);
+    return install(next, decision.value.restart, false);
+  }
+  if (!returning || decision.from != disk.installed->id) return;
+  // An adopted value of the predecessor's view: settled now by its own ballot, if this name is in it.
+  returning = next.rank_of_name(self.name).has_value();
+  disk.installed = next;
+  disk.promised = {};
+  disk.accepted.reset();
+  alone_since = now;
+  persist();
+}
+
+void Engine::Parts::remember(const Decision& decision) {
+  decisions.push_back(decision);
+  if (decisions.size() > config.decisions_kept) decisions.pop_front();
+}
+
+bool Engine::Parts::finish_view(const Cut& cut) {
+  if (!stores()) return true;
+  const ViewId& id = in_view->view.id;
+  for (std::size_t i = 0; i < in_view->lanes.size() && i < cut.lanes.size(); ++i) {
+    LaneReplica& lane = in_view->lanes[i];
+    const Lane lane_id{static_cast<std::uint16_t>(i)};
+    const bool adopted = lane.adopt(cut.lanes[i]);
+    if (!adopted && !mutant(Mutant::no_fetch_before_accept) && !mutant(Mutant::cut_ignores_holdings) && !mutant(Mutant::no_wedge)) return false;
+    while (const auto next = lane.next()) {
+      const Chunk chunk = *next->chunk;
+      lane.pop(*next);
+      hand_out({id.epoch, id.number, lane_id, next->first}, in_view->view.at(next->publisher).node, chunk, next->ordered_at);
+    }
+    Position last{id.epoch, id.number, lane_id, lane.delivered()};
+    Seq at = tail_begin;
+    for (const TailChunk& entry : lane.tail(cut.lanes[i])) {
+      const Chunk& chunk = *entry.chunk;
+      hand_out({id.epoch, id.number, lane_id, at}, in_view->view.at(entry.publisher).node, chunk, 0);
+      at = at + chunk.count;
+      last.seq = at - 1;
+    }
+    if (last.seq != Seq{}) cut_end = last;
+  }
+  return true;
+}
+
+void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
+  const Rank own = *next.rank_of(self);
+  ViewInstalled event{next, {}, {}, restart, false};
+  bool lease_may_last = false;
+  if (in_view) {
+    for (const Member& member : in_view->view.members) {
+      if (next.rank_of(member.node)) continue;
+      event.left.push_back(member.node);
+      const FailureDetector::Peer* peer = detector.find(member.node.name);
+      const bool leaves = peer != nullptr && peer->node == member.node && peer->heartbeat.leaving;
+      if (leaves) continue;
+      lease_may_last = lease_may_last || !detector.gone(member.node);
+      Exclusions& record = exclusions[member.node.name];
+      if (record.count > 0 && now - record.last > exclusions_forgotten_after) record.count = 0;
+      ++record.count;
+      record.last = now;
+    }
+  }
+  for (const Member& member : next.members) {
+    if (!in_view || !in_view->view.rank_of(member.node)) event.joined.push_back(member.node);
+    mutual_since.erase(member.node.name);
+  }
+  if (!state_kept) {
+    for (Outcomes& lane : outcomes) lane.abandon(out.events);
+    directory = Directory(config);
+    cut_end.reset();
+  }
+  disk.installed = next;
+  disk.promised = {};
+  disk.accepted.reset();
+  persist();
+  returning = false;
+  forming.reset();
+  coordinator.reset();
+  seen_round = 0;
+  backoff = Duration{0};
+  retry_at = now;
+  blocked_since.reset();
+  ++view_changes;
+
+  auto fresh = std::make_unique<InView>(next, own);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    fresh->lanes.emplace_back(fresh->view, next.sequencers[i]);
+    fresh->fetch.emplace_back(next.size() + 1);
+    fresh->load.emplace_back(next.size());
+  }
+  fresh->to_send.resize(outcomes.size());
+  fresh->order_progress.assign(outcomes.size(), now);
+  fresh->busier.resize(outcomes.size());
+  fresh->load_looked = now;
+  fresh->loaded = next.at(own).loaded;
+  fresh->installed_by.insert(own);
+  fresh->installed_at = now;
+  fresh->confirm_from = lease_may_last ? now + config.lease : now;
+  fresh->member_lost = !event.left.empty();
+  in_view = std::move(fresh);
+
+  const std::vector<NodeId> gone = event.left;
+  emit(std::move(event));
+  if (state_kept) directory.nodes_left(gone, {next.id.epoch, next.id.number, Lane{}, Seq{}}, out.events);
+  const bool somebody_needs_state = std::any_of(next.members.begin(), next.members.end(), [](const Member& m) { return !m.loaded; });
+  if (in_view->loaded && somebody_needs_state) in_view->snapshot = std::make_shared<const DirectoryState>(directory.snapshot());
+  if (in_view->loaded) loaded_now();
+  else become(ComponentState::joining);
+  take_early();
+  heartbeat();
+  give_snapshot();
+}
+
+/// Frames that came before their view.
+void Engine::Parts::take_early() {
+  for (Frame& frame : std::exchange(early, {})) loopback.push_back(std::move(frame));
+}
+
+void Engine::Parts::loaded_now() {
+  in_view->loaded = true;
+  become(ComponentState::primary);
+  for (DirectoryOps& ops : std::exchange(waiting_ops, {})) {
+    Chunk chunk;
+    chunk.count = static_cast<std::uint32_t>(ops.size());
+    chunk.ops = std::make_shared<const DirectoryOps>(std::move(ops));
+    (void)publish(std::move(chunk));
+  }
+  if (std::exchange(writable_wanted, false)) emit(Writable{});
+}
+
+// ---------------------------------------------------------------- state transfer
+
+void Engine::Parts::give_snapshot() {
+  InView& v = *in_view;
+  if (!v.snapshot || v.wedged) return;
+  // The most senior loaded holder gives; each next one only when those before it had their time.
+  std::uint32_t before = 0;
+  for (const Rank rank : payload_holders(v.view)) before += rank < v.self ? 1u : 0u;
+  if (now - v.installed_at < config.suspect_after_min * before) return;
+  bool lacking = false;
+  const bool again = v.snapshot_sent == TimePoint{} || now - v.snapshot_sent >= snapshot_again_after;
+  for (const Member& member : v.view.members) {
+    if (member.loaded || member.witness) continue;
+    const FailureDetector::Peer* peer = detector.find(member.node.name);
+    if (peer != nullptr && peer->node == member.node && peer->heartbeat.view == v.view.id && peer->heartbeat.loaded) continue;
+    lacking = true;
+    if (!again) continue;
+    send(member.node, Snapshot{v.view.id, mutant(Mutant::snapshot_late) ? directory.snapshot() : *v.snapshot}, true);
+  }
+  if (again) v.snapshot_sent = now;
+  if (!lacking) v.snapshot.reset();
+}
+
+void Engine::Parts::on_frame(const Frame&, const Snapshot& snapshot) {
+  if (in_view->loaded || in_view->wedged || !stores()) return;
+  directory = Directory::from(snapshot.directory, config);
+  loaded_now();
+  heartbeat();
+}
+
+}  // namespace vsync::protocol

@@ -1,0 +1,184 @@
+#include "protocol/next_view.hpp"
+
+#include <algorithm>
+
+#include "protocol/cut.hpp"
+#include "protocol/mutant.hpp"
+#include "protocol/primary.hpp"
+
+namespace vsync::protocol {
+
+std::optional<Rank> acceptor_rank(const View& view, const NodeId& node, bool restart) {
+  return restart ? view.rank_of_name(node.name) : view.rank_of(node);
+}
+
+RankSet answered(const View& view, const std::map<NodeId, Answer>& answers, bool restart) {
+  RankSet set;
+  for (const auto& [node, answer] : answers) {
+    if (const auto rank = acceptor_rank(view, node, restart)) set.insert(*rank);
+  }
+  return set;
+}
+
+namespace {
+
+struct Acceptor {
+  NodeId node;
+  const Answer* answer = nullptr;
+};
+
+/// Answers by the rank they speak for. Where both a survivor and its successor answer for a name, the successor does: the
+/// survivor is gone.
+std::vector<Acceptor> by_rank(const ChoiceInput& input) {
+  std::vector<Acceptor> acceptors(input.view->size());
+  for (const auto& [node, answer] : *input.answers) {
+    if (const auto rank = acceptor_rank(*input.view, node, input.restart)) acceptors[rank->value] = {node, &answer};
+  }
+  return acceptors;
+}
+
+bool hears(const Answer& answer, const NodeId& node) {
+  return std::find(answer.hears.begin(), answer.hears.end(), node) != answer.hears.end();
+}
+
+/// A value that a set which may go on may already have accepted must survive a change of coordinator, or two views could follow
+/// the same one. It can have been chosen if those that report an acceptance and those that are silent together could have.
+std::optional<Value> possibly_chosen(const View& view, const std::vector<Acceptor>& acceptors) {
+  const Accepted* highest = nullptr;
+  RankSet possible;
+  for (std::uint16_t r = 0; r < acceptors.size(); ++r) {
+    const Answer* answer = acceptors[r].answer;
+    if (answer == nullptr || answer->accepted) possible.insert(Rank{r});
+    if (answer == nullptr || !answer->accepted) continue;
+    if (highest == nullptr || answer->accepted->ballot > highest->ballot) highest = &*answer->accepted;
+  }
+  if (highest == nullptr || mutant(Mutant::ignore_accepted_value)) return std::nullopt;
+  if (!may_go_on(view, possible)) return std::nullopt;
+  return highest->value;
+}
+
+std::optional<RankSet> connected(const View& view, const std::vector<Acceptor>& acceptors) {
+  std::vector<RankSet> edges(acceptors.size());
+  RankSet candidates;
+  for (std::uint16_t i = 0; i < acceptors.size(); ++i) {
+    if (acceptors[i].answer == nullptr) continue;
+    candidates.insert(Rank{i});
+    for (std::uint16_t j = 0; j < acceptors.size(); ++j) {
+      if (i == j || (acceptors[j].answer != nullptr && hears(*acceptors[i].answer, acceptors[j].node))) edges[i].insert(Rank{j});
+    }
+  }
+  return largest_connected(view, edges, candidates);
+}
+
+/// Leavers are left out, but for one that holds the state if nobody else does.
+RankSet without_leavers(const std::vector<Acceptor>& acceptors, RankSet clique) {
+  RankSet staying;
+  bool holder = false;
+  const auto holds_state = [&](Rank rank) { return acceptors[rank.value].answer->loaded && !acceptors[rank.value].answer->witness; };
+  for (const Rank rank : clique) {
+    if (acceptors[rank.value].answer->leaving) continue;
+    staying.insert(rank);
+    holder = holder || holds_state(rank) || acceptors[rank.value].answer->from_disk;
+  }
+  for (const Rank rank : clique) {
+    if (holder) break;
+    if (!holds_state(rank)) continue;
+    staying.insert(rank);
+    holder = true;
+  }
+  return staying;
+}
+
+Member continuing(const Member& before, const Acceptor& acceptor, bool disks_are_all) {
+  const Answer& answer = *acceptor.answer;
+  Member member{acceptor.node, 0, answer.full_weight, answer.witness, answer.loaded || answer.witness};
+  // Without any living holder, the disks' history is the longest there is: who answers from a disk holds the state.
+  if (answer.from_disk && disks_are_all) member.loaded = true;
+  if (before.weight > 0 || member.loaded) member.weight = answer.full_weight;
+  return member;
+}
+
+void add_joiners(const ChoiceInput& input, View& next) {
+  const std::size_t settled = next.members.size();
+  for (const auto& [node, answer] : *input.answers) {
+    if (acceptor_rank(*input.view, node, input.restart) || next.rank_of_name(node.name) || next.size() >= members_max) continue;
+    const bool meets_all = std::all_of(next.members.begin(), next.members.begin() + static_cast<std::ptrdiff_t>(settled),
+                                       [&](const Member& member) {
+                                         const auto found = input.answers->find(member.node);
+                                         return hears(answer, member.node) && found != input.answers->end() && hears(found->second, node);
+                                       });
+    if (meets_all) next.members.push_back({node, 0, answer.full_weight, answer.witness, answer.witness});
+  }
+}
+
+void appoint(const Config& config, const ChoiceInput& input, View& next) {
+  next.min_weight = config.min_weight;
+  next.tie_breaker = next.rank_of_name(config.tie_breaker).value_or(Rank{0});
+  for (std::uint16_t lane = 0; lane < std::max<std::uint16_t>(config.lanes, 1); ++lane) {
+    std::optional<Rank> chosen;
+    std::optional<Rank> former;
+    if (lane < input.sequencers.size()) former = next.rank_of(input.view->at(input.sequencers[lane]).node);
+    const auto able = [&](Rank rank) { return next.at(rank).loaded && next.at(rank).holds_payload(); };
+    if (former && able(*former) && !input.sequencer_stuck) chosen = former;
+    for (std::uint16_t r = 0; r < next.size() && !chosen; ++r) {
+      if (able(Rank{r}) && !(input.sequencer_stuck && former == Rank{r})) chosen = Rank{r};
+    }
+    next.sequencers.push_back(chosen.value_or(former.value_or(Rank{0})));
+  }
+}
+
+Cut cut_of(const ChoiceInput& input, const std::vector<Acceptor>& acceptors, RankSet clique) {
+  Cut cut;
+  for (std::size_t lane = 0;; ++lane) {
+    std::vector<Holdings> holdings;
+    for (const Rank rank : clique) {
+      const Answer& answer = *acceptors[rank.value].answer;
+      if (mutant(Mutant::leave_without_cut) && answer.leaving) continue;
+      if (lane < answer.lanes.size()) holdings.push_back({rank, &answer.lanes[lane]});
+    }
+    if (holdings.empty()) return cut;
+    cut.lanes.push_back(compute_cut(input.view->size(), holdings));
+  }
+}
+
+}  // namespace
+
+std::optional<Choice> choose_value(const Config& config, const ChoiceInput& input) {
+  const View& view = *input.view;
+  const std::vector<Acceptor> acceptors = by_rank(input);
+  if (!may_go_on(view, answered(view, *input.answers, input.restart))) return std::nullopt;
+  if (auto value = possibly_chosen(view, acceptors)) return Choice{std::move(*value), true};
+
+  const auto clique = connected(view, acceptors);
+  if (!clique) return std::nullopt;
+  const bool disks_are_all = std::none_of(clique->begin(), clique->end(), [&](Rank rank) {
+    return acceptors[rank.value].answer->loaded && !acceptors[rank.value].answer->witness;
+  });
+  if (disks_are_all && !input.restart) return std::nullopt;
+
+  Choice choice;
+  View& next = choice.value.next;
+  next.id = {view.id.epoch, view.id.number + 1};
+  if (input.restart) next.id.epoch = {view.id.epoch.number + 1, input.random};
+  choice.value.restart = input.restart;
+  for (const Rank rank : without_leavers(acceptors, *clique)) {
+    next.members.push_back(continuing(view.at(rank), acceptors[rank.value], disks_are_all));
+    if (acceptors[rank.value].answer->loaded) choice.value.loaded.push_back(rank);
+  }
+  add_joiners(input, next);
+  appoint(config, input, next);
+  choice.value.cut = cut_of(input, acceptors, *clique);
+  return choice;
+}
+
+std::vector<NodeId> must_gather(const View& view, const Value& value) {
+  std::vector<NodeId> nodes;
+  for (const Rank rank : value.loaded) {
+    const NodeId& node = view.at(rank).node;
+    const auto next = value.next.rank_of(node);
+    if (next && value.next.at(*next).holds_payload()) nodes.push_back(node);
+  }
+  return nodes;
+}
+
+}  // namespace vsync::protocol

@@ -1,0 +1,38 @@
+#pragma once
+// Choice of value: what a coordinator proposes when it has the answers to its ballot. Pure: answers in, value out.
+// Lamport, "Paxos Made Simple" (2001), phase 2a; what is proposed when nothing can have been chosen is the next view and the cut.
+
+#include <map>
+#include <optional>
+
+#include "protocol/config.hpp"
+#include "protocol/frames.hpp"
+#include "protocol/rank_set.hpp"
+#include "protocol/view.hpp"
+
+namespace vsync::protocol {
+
+struct Choice {
+  Value value;
+  bool adopted = false;  ///< an earlier ballot's value, which may have been chosen
+};
+
+struct ChoiceInput {
+  const View* view;                           ///< the view that ends
+  const std::map<NodeId, Answer>* answers;    ///< of acceptors and joiners
+  bool restart = false;
+  std::vector<Rank> sequencers;               ///< by lane: who orders now
+  bool sequencer_stuck = false;               ///< it doesn't order: the next view has another
+  std::uint64_t random = 0;                   ///< for a new epoch
+};
+
+/// The rank `node` answers for: its own, or (restart) that of its predecessor of the same name.
+[[nodiscard]] std::optional<Rank> acceptor_rank(const View& view, const NodeId& node, bool restart);
+/// Ranks that have answered.
+[[nodiscard]] RankSet answered(const View& view, const std::map<NodeId, Answer>& answers, bool restart);
+/// Nothing if the answers come from no mutually connected set that may go on.
+[[nodiscard]] std::optional<Choice> choose_value(const Config& config, const ChoiceInput& input);
+/// Members of the next view that must hold the whole cut before it may be accepted.
+[[nodiscard]] std::vector<NodeId> must_gather(const View& view, const Value& value);
+
+}  // namespace vsync::protocol
