@@ -216,7 +216,7 @@ void Engine::on_frame(TimePoint now, const Frame& frame) {
 void Engine::on_link(TimePoint now, const std::string& peer, LinkState state) {
   Parts& p = *parts_;
   p.begin(now);
-  if (!p.detector.on_link(peer, state)) return;
+  if (!p.detector.on_link(now, peer, state)) return;
   // Evidence that others wait for: shared at once.
   p.heartbeat();
   p.evaluate();

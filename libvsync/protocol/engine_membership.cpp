@@ -141,8 +141,9 @@ void Engine::Parts::evaluate_in_view() {
   }
   const bool go_on = may_go_on(v.view, unsuspected());
   if (v.loaded) become(go_on ? ComponentState::primary : ComponentState::blocked);
-  if (!go_on && !blocked_since) blocked_since = now;
-  if (go_on) blocked_since.reset();
+  // After a block the members come back one by one: nobody is excluded for being the last of them.
+  if (go_on && was_blocked) reunion_until = now + config.suspect_after_min / 2;
+  was_blocked = !go_on;
   for (std::size_t i = 0; i < v.lanes.size(); ++i) {
     if (v.wedged || !go_on || v.lanes[i].unordered().empty()) v.order_progress[i] = now;
   }
@@ -162,7 +163,7 @@ void Engine::Parts::evaluate_in_view() {
   }
   // Watched all the time, so that a joiner's waiting time is known when it has passed.
   const bool joiners = !eligible_joiners(*connected).empty();
-  if (now < retry_at) return;
+  if (now < retry_at || (now < reunion_until && *connected != all_members(v.view))) return;
   bool needed = joiners || v.wedged || *connected != all_members(v.view) || leaving;
   for (const Rank rank : *connected) {
     const Member& member = v.view.at(rank);

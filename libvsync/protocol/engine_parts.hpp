@@ -142,7 +142,8 @@ struct Engine::Parts {
   Duration backoff{0};
   std::optional<TimePoint> last_input;
   std::optional<TimePoint> doubt_since;  ///< this node was paused and hasn't heard from a set that may go on since
-  std::optional<TimePoint> blocked_since;
+  bool was_blocked = false;
+  TimePoint reunion_until;               ///< after a block: those still unheard may be about to come back
   TimePoint alone_since;                 ///< since when a restart formation could be tried
   std::uint64_t seen_round = 0;          ///< highest round met in the instance of the bound view
   WriteToken silent_until = 0;           ///< a new incarnation says nothing before it is on disk

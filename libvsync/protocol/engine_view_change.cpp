@@ -307,7 +307,8 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   seen_round = 0;
   backoff = Duration{0};
   retry_at = now;
-  blocked_since.reset();
+  was_blocked = false;
+  reunion_until = now;
   ++view_changes;
 
   auto fresh = std::make_unique<InView>(next, own);

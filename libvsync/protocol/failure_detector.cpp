@@ -26,7 +26,6 @@ bool FailureDetector::heard(TimePoint now, const NodeId& node) {
   }
   if (now - peer.last_heard > timeout(peer)) peer.heard_since = now;
   peer.last_heard = std::max(peer.last_heard, now);
-  peer.refused = false;
   return true;
 }
 
@@ -48,14 +47,17 @@ void FailureDetector::on_heartbeat(TimePoint now, const NodeId& self, const Fram
     peer.echoed = std::max(peer.echoed, TimePoint(Duration(heard.nonce)));
     peer.ever_echoed = true;
   }
+  // What a process sent before it died may still arrive; only an echo of something newer proves a refusal wrong.
+  if (peer.refused && peer.echoed > peer.refused_at) peer.refused = false;
 }
 
-bool FailureDetector::on_link(const std::string& name, LinkState state) {
+bool FailureDetector::on_link(TimePoint now, const std::string& name, LinkState state) {
   const auto found = peers_.find(name);
   if (found == peers_.end()) return false;
   Peer& peer = found->second;
   if (state != LinkState::refused || peer.refused) return false;
   peer.refused = true;
+  peer.refused_at = now;
   return true;
 }
 

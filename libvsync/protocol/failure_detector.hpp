@@ -30,7 +30,8 @@ class FailureDetector {
     std::int64_t nonce = 0;       ///< its newest, to be echoed
     TimePoint echoed;             ///< it has heard us since this moment of our clock
     bool ever_echoed = false;
-    bool refused = false;
+    bool refused = false;         ///< its host says that the process is gone
+    TimePoint refused_at;
     Heartbeat heartbeat;          ///< its newest
     ClusterId cluster;            ///< stamped on it
     Duration gap_mean{0};
@@ -45,7 +46,7 @@ class FailureDetector {
   bool heard(TimePoint now, const NodeId& node);
   void on_heartbeat(TimePoint now, const NodeId& self, const Frame& frame, const Heartbeat& heartbeat);
   /// True when the evidence changed.
-  bool on_link(const std::string& name, LinkState state);
+  bool on_link(TimePoint now, const std::string& name, LinkState state);
 
   /// Heard within its timeout, and not gone.
   [[nodiscard]] bool hears(TimePoint now, const NodeId& node) const;
