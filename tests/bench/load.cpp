@@ -1,10 +1,12 @@
-// load: publishers and subscribers of the benchmark workloads, as applications of the public library. tests/bench/run starts them.
+// load: publishers and subscribers of the benchmark workloads, as applications of the public library. tests/bench/run starts
+// them.
 //
 //   load publish TOPIC ID BYTES RATE SECONDS   one publish call per message; RATE 0: as fast as flow control lets it
 //   load subscribe TOPIC PUBLISHERS EVERY      measures the latency of every EVERYth message
 //
-// Both print "ready", wait for lines on standard input ("go", "expect N"), print one line of JSON and stay until the input ends, so that
-// their CPU time can be read. A message's data begins with its publisher's id, its number, and the time of the publish call.
+// Both print "ready", wait for lines on standard input ("go", "expect N"), print one line of JSON and stay until the input ends,
+// so that their CPU time can be read. A message's data begins with its publisher's id, its number, and the time of the publish
+// call.
 
 #include <poll.h>
 #include <unistd.h>
@@ -179,7 +181,8 @@ int subscribe(const std::string& topic, std::size_t publishers, std::uint64_t me
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.size() == 6 && arguments[0] == "publish") {
-    return publish(arguments[1], std::stoull(arguments[2]), std::stoull(arguments[3]), std::stod(arguments[4]), std::stod(arguments[5]));
+    return publish(arguments[1], std::stoull(arguments[2]), std::stoull(arguments[3]), std::stod(arguments[4]),
+                   std::stod(arguments[5]));
   }
   if (arguments.size() == 4 && arguments[0] == "subscribe") {
     return subscribe(arguments[1], std::stoull(arguments[2]), std::stoull(arguments[3]));

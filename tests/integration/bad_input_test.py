@@ -3,6 +3,7 @@
 
 import os
 import random
+import socket
 import struct
 import unittest
 from pathlib import Path
@@ -63,8 +64,8 @@ class BadInput(ClusterTest):
 
     def test_wrong_envelopes(self):
         hello = zmtp.open_message()
-        for wrong in ([b"", b""], [b"x", b""], [bytes(64), b""], [b"\xff" * 64, b""], [os.urandom(200), b""],
-                      [hello], [hello, b"", b""], [hello, b"a body where none belongs"], [hello[:-9], b""], [hello + bytes(8), b""],
+        for wrong in ([b"", b""], [b"x", b""], [bytes(64), b""], [b"\xff" * 64, b""], [os.urandom(200), b""], [hello],
+                      [hello, b"", b""], [hello, b"a body where none belongs"], [hello[:-9], b""], [hello + bytes(8), b""],
                       [zmtp.open_message(version=9), b""], [b"\0" * 100000, b""]):
             self.assert_session_ends(zmtp.message(*wrong))
         self.assert_unharmed()
@@ -74,10 +75,13 @@ class BadInput(ClusterTest):
         publish = zmtp.encode("(publish = (firstN = 1, count = 1, topicRuns = 1))")
         many = zmtp.encode("(publish = (firstN = 1, count = 4000000000, topicRuns = 1))")
         backwards = zmtp.encode("(publish = (firstN = 0, count = 1, topicRuns = 1))")
-        for envelope, body in ((publish, b""), (publish, good[:-1]), (publish, good + b"x"), (publish, good * 2), (many, good), (backwards, good),
-                               (publish, struct.pack("<I", 0xffffffff) + good[4:]), (publish, zmtp.record(b"", b"no topic")),
-                               (publish, zmtp.record(b"a..b", b"")), (publish, zmtp.record(b"a.*", b"")), (publish, good[:19] + b"\x01" + good[20:])):
-            self.assert_session_ends(zmtp.message(zmtp.with_fresh_session(zmtp.open_message()), b""), zmtp.message(envelope, body))
+        huge, reserved_bits = struct.pack("<I", 0xffffffff) + good[4:], good[:19] + b"\x01" + good[20:]
+        no_topic, empty_level, pattern = zmtp.record(b"", b"x"), zmtp.record(b"a..b", b""), zmtp.record(b"a.*", b"")
+        for envelope, body in ((publish, b""), (publish, good[:-1]), (publish, good + b"x"), (publish, good * 2), (many, good),
+                               (backwards, good), (publish, huge), (publish, reserved_bits), (publish, no_topic),
+                               (publish, empty_level), (publish, pattern)):
+            hello = zmtp.message(zmtp.with_fresh_session(zmtp.open_message()), b"")
+            self.assert_session_ends(hello, zmtp.message(envelope, body))
         self.assert_session_ends(zmtp.message(publish, good))  # without Open
         self.assert_unharmed()
 
@@ -110,10 +114,10 @@ class BadInput(ClusterTest):
                  (zmtp.encode("(pong = 5)"), b""), (zmtp.encode("(received = 100)"), b""), (hello, b"")]
         for _ in range(MUTATIONS):
             envelope, body = (mutate(rng, part) for part in rng.choice(valid))
-            connection = zmtp.connect(self.cluster.socket("a"))
-            with connection:
-                connection.sendall(zmtp.handshake() + zmtp.message(zmtp.with_fresh_session(hello), b"") + zmtp.message(envelope, body))
-                connection.shutdown(1)
+            opening = zmtp.handshake() + zmtp.message(zmtp.with_fresh_session(hello), b"")
+            with zmtp.connect(self.cluster.socket("a")) as connection:
+                connection.sendall(opening + zmtp.message(envelope, body))
+                connection.shutdown(socket.SHUT_WR)
         self.assert_unharmed()
 
     def test_bytes_that_are_no_zeromq(self):

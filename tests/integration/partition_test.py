@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Partitions between real network namespaces: only one side goes on, and the other says so, comes back and tells what it missed."""
+"""Partitions between real network namespaces: only one side goes on. The other says so, comes back and tells what it missed."""
 
 import unittest
 

@@ -20,10 +20,11 @@ class Start(unittest.TestCase):
         self.addCleanup(subprocess.run, ["rm", "-rf", str(self.home)])
         self.programs = find_build()
 
-    def daemon(self, *arguments, **environment):
+    def daemon(self, *arguments):
         """Starts vsyncd with everything that it would use by default inside our own directory."""
-        process = subprocess.Popen([str(self.programs / "daemon/vsyncd"), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True, cwd=self.home, env={**os.environ, **self.places(), **environment})
+        process = subprocess.Popen([str(self.programs / "daemon/vsyncd"), *arguments], text=True, cwd=self.home,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   env={**os.environ, **self.places()})
         self.addCleanup(self.end, process)
         return process
 
@@ -55,7 +56,7 @@ class Start(unittest.TestCase):
         return ["--set", f"state_dir={self.home}/{name}/state", "--set", f"socket={self.home}/{name}/vsync.sock"]
 
     def wait_up(self, endpoint):
-        wait_until(lambda: self.vsync("--endpoint", endpoint, "status").returncode == 0, EVENT_WITHIN_S, "an answer to vsync status")
+        wait_until(lambda: self.vsync("--endpoint", endpoint, "status").returncode == 0, EVENT_WITHIN_S, "an answer to status")
 
     def test_one_daemon_without_configuration_is_a_cluster_at_once(self):
         vsyncd, vsync = str(self.programs / "daemon/vsyncd"), str(self.programs / "bindings/cli/vsync")
@@ -67,7 +68,8 @@ class Start(unittest.TestCase):
             f"{vsync} pub news.world hello",
             "wait $sub",
         ]) + "; result=$?; kill $daemon; wait; exit $result"
-        as_root = ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs none /run && mount -t tmpfs none /var/lib && {{ {steps}; }}"]
+        own_places = "mount -t tmpfs none /run && mount -t tmpfs none /var/lib"
+        as_root = ["unshare", "--mount", "sh", "-c", f"{own_places} && {{ {steps}; }}"]
         command = as_root if os.geteuid() == 0 else ["sh", "-c", steps]
         ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=self.home,
                              env={**os.environ, **self.places()})
@@ -143,7 +145,8 @@ class Start(unittest.TestCase):
     def mounted(self, name, options):
         place = self.home / name
         place.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "vsync-test", str(place)], stdin=subprocess.DEVNULL, capture_output=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "vsync-test", str(place)], stdin=subprocess.DEVNULL,
+                                 capture_output=True)
         if mounted.returncode != 0:
             self.skipTest("tmpfs can't be mounted here")
         self.addCleanup(subprocess.run, ["umount", str(place)])

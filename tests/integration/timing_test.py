@@ -59,11 +59,11 @@ class Timing(ClusterTest):
             application = self.subscriber(lab, "b", "desk")
             watcher.wait(lambda event: event["event"] == "view" and len(event["members"]) == 2, "the application's join")
             killed = application.kill()
-            seen, event = watcher.wait(lambda event: event["event"] == "view" and event["left"], "the application's departure", after=killed)
+            seen, event = watcher.wait(lambda event: event["event"] == "view" and event["left"], "its departure", after=killed)
             self.assertEqual([departed["reason"] for departed in event["left"]], ["crashed"])
             took.append(seen - killed)
         took.sort()
-        print(f"killed application gone from the group view at another daemon after {[round(each * 1000, 1) for each in took]} ms")
+        print(f"killed application gone from the view at another daemon after {[round(each * 1000, 1) for each in took]} ms")
         self.assertLess(took[APPLICATION_TRIES // 2], KILLED_APPLICATION_GONE_WITHIN_S, "median")
 
 

@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
     if (!append_file(argv[i], trace)) return 2;
   }
   // Stable: events of one node at one time stay in the order in which they happened.
-  std::stable_sort(trace.events.begin(), trace.events.end(), [](const auto& one, const auto& other) { return one.time < other.time; });
+  std::stable_sort(trace.events.begin(), trace.events.end(),
+                   [](const auto& one, const auto& other) { return one.time < other.time; });
   const auto violations = vsync::checker::check(trace);
   for (const auto& violation : violations) std::cout << violation.property << ": " << violation.text << "\n";
   std::cout << trace.events.size() << " events, " << violations.size() << " violations\n";

@@ -1,8 +1,8 @@
 // feed: a price feed and its reader, as small applications of the public library. The quickstart runs them; every event of their
 // stream becomes a line of JSON.
 //
-//   feed publish NAME FILE       FILE: lines of "MICROSECONDS<tab>TOPIC<tab>TEXT", the time counted from the line "go" on standard input
-//   feed subscribe NAME TOPIC... until SIGTERM
+//   feed publish NAME FILE       FILE: lines of "MICROSECONDS<tab>TOPIC<tab>TEXT", the time counted from the line "go" on
+//   standard input feed subscribe NAME TOPIC... until SIGTERM
 
 #include <csignal>
 
@@ -51,7 +51,8 @@ Json to_json(const vsync::GroupView& view) {
   return {{"event", "view"}, {"group", view.group}, {"members", view.members.size()}, {"left", left}};
 }
 Json to_json(const vsync::Outcome& outcome) {
-  Json json = {{"event", "outcome"}, {"first", outcome.first_n}, {"count", outcome.count}, {"kind", vsync::name_of(outcome.kind)}};
+  Json json = {
+      {"event", "outcome"}, {"first", outcome.first_n}, {"count", outcome.count}, {"kind", vsync::name_of(outcome.kind)}};
   if (outcome.position) json["position"] = to_json(*outcome.position);
   return json;
 }
@@ -130,8 +131,7 @@ int subscribe(vsync::Connection& connection, std::span<char*> topics) {
     }
   }
   print({{"event", "ready"}});
-  while (stopping == 0 && print_events(connection, Clock::now() + milliseconds(100))) {
-  }
+  while (stopping == 0 && print_events(connection, Clock::now() + milliseconds(100))) {}
   static_cast<void>(connection.close(milliseconds(2000)));
   return 0;
 }

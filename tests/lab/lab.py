@@ -36,7 +36,8 @@ class LabError(Exception):
 
 def find_build():
     """The build tree whose programs are used: VSYNC_BUILD, or the release build."""
-    candidates = [Path(os.environ["VSYNC_BUILD"])] if "VSYNC_BUILD" in os.environ else [ROOT / "build" / "release", ROOT / "build"]
+    named = os.environ.get("VSYNC_BUILD")
+    candidates = [Path(named)] if named else [ROOT / "build" / "release", ROOT / "build"]
     for candidate in candidates:
         if (candidate / "daemon" / "vsyncd").exists():
             return candidate.resolve()
@@ -155,7 +156,8 @@ class Lab:
     def _make_keys(self, node):
         """A CURVE key pair for the node; returns the public key."""
         home = self.directory / node
-        made = subprocess.run([self.program("vsyncd"), "keygen", str(home)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        made = subprocess.run([self.program("vsyncd"), "keygen", str(home)], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL)
         if made.returncode != 0:
             raise LabError(f"vsyncd keygen failed: {made.stderr.strip()}")
         return (home / "public.key").read_text().strip()
@@ -303,8 +305,8 @@ class Lab:
     def status(self, node):
         """What `vsync status --json` says of the node, None when it doesn't answer."""
         try:
-            asked = subprocess.run([self.program("vsync"), "--endpoint", self.endpoint(node), "status", "--json"], capture_output=True,
-                                   text=True, stdin=subprocess.DEVNULL, timeout=3)
+            asked = subprocess.run([self.program("vsync"), "--endpoint", self.endpoint(node), "status", "--json"],
+                                   capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=3)
             return json.loads(asked.stdout) if asked.returncode == 0 else None
         except (subprocess.TimeoutExpired, json.JSONDecodeError):
             return None
@@ -317,7 +319,7 @@ class Lab:
         found = None
         for node in nodes:
             status = self.status(node)
-            if not status or status.get("state") != "primary" or self.members(status) != sorted(nodes) or not status.get("sequencer"):
+            if not status or status.get("state") != "primary" or not status.get("sequencer") or self.members(status) != sorted(nodes):
                 return None
             if found and (found["view"]["epoch"], found["view"]["number"]) != (status["view"]["epoch"], status["view"]["number"]):
                 return None
@@ -337,8 +339,11 @@ class Lab:
         return wait_until(lambda: self.common_view(nodes), within_s, missing)
 
     def wait_state(self, node, state, within_s=UP_WITHIN_S):
-        return wait_until(lambda: (lambda status: status if status and status.get("state") == state else None)(self.status(node)), within_s,
-                          lambda: f"{node} {state}; it says {self._summary(self.status(node))}")
+        def reached():
+            status = self.status(node)
+            return status if status and status.get("state") == state else None
+
+        return wait_until(reached, within_s, lambda: f"{node} {state}; it says {self._summary(self.status(node))}")
 
     def last_words(self, node):
         lines = self.log(node).read_text(errors="replace").splitlines() if self.log(node).exists() else []

@@ -107,5 +107,6 @@ def cut(lab, addresses, links):
     """Cuts just these links, all at once."""
     drops = "\n".join(f"    ip saddr {addresses[sender]} ip daddr {addresses[receiver]} drop" for sender, receiver in links)
     rules = (f"table bridge {TABLE}\ndelete table bridge {TABLE}\n"
-             f"table bridge {TABLE} {{\n  chain forward {{\n    type filter hook forward priority 0; policy accept;\n{drops}\n  }}\n}}\n")
+             f"table bridge {TABLE} {{\n  chain forward {{\n"
+             f"    type filter hook forward priority 0; policy accept;\n{drops}\n  }}\n}}\n")
     run("ip", "netns", "exec", namespace(lab, "bridge"), "nft", "-f", "-", text=rules)
