@@ -1,0 +1,4 @@
+#pragma once
+// What the shared library exports. Everything else of it is hidden.
+
+#define VSYNC_API __attribute__((visibility("default")))
