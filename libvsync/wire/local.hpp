@@ -38,29 +38,37 @@ struct Open {
   std::string application;
   std::uint64_t last_n = 0;
   std::optional<Position> last_position;
+  bool operator==(const Open&) const = default;
 };
-struct Join { std::uint32_t request = 0; std::string group; DeliverOn deliver_on = DeliverOn::order; };
-struct Leave { std::uint32_t request = 0; std::string group; };
+struct Join {
+  std::uint32_t request = 0;
+  std::string group;
+  DeliverOn deliver_on = DeliverOn::order;
+  bool operator==(const Join&) const = default;
+};
+struct Leave { std::uint32_t request = 0; std::string group; bool operator==(const Leave&) const = default; };
 struct Publish {
   std::uint64_t first_n = 0;
   std::uint32_t count = 0;
   Level level = Level::agreed;
   bool fail_when_blocked = false;
   std::uint32_t topic_runs = 1;
+  bool operator==(const Publish&) const = default;
 };
-struct GoodbyeRequest {};
-struct Pong { std::uint64_t nonce = 0; };
-struct Received { std::uint64_t bytes = 0; };
+struct GoodbyeRequest { bool operator==(const GoodbyeRequest&) const = default; };
+struct Pong { std::uint64_t nonce = 0; bool operator==(const Pong&) const = default; };
+struct Received { std::uint64_t bytes = 0; bool operator==(const Received&) const = default; };
 struct Query {
   enum class What : std::uint8_t { status, groups, members, bootstrap };
   std::uint32_t request = 0;
   What what = What::status;
   std::string group;
+  bool operator==(const Query&) const = default;
 };
 using ToDaemon = std::variant<Open, Join, Leave, Publish, GoodbyeRequest, Pong, Query, Received>;
 
 // ---- daemon to application
-struct Credit { std::uint64_t bytes = 0; std::uint64_t messages = 0; };
+struct Credit { std::uint64_t bytes = 0; std::uint64_t messages = 0; bool operator==(const Credit&) const = default; };
 struct Welcome {
   std::uint16_t version = 0;
   std::string node;
@@ -68,10 +76,16 @@ struct Welcome {
   Credit credit;
   std::uint64_t last_n = 0;
   ComponentState state = ComponentState::joining;
+  bool operator==(const Welcome&) const = default;
 };
-struct Error { ErrorCode code = ErrorCode::malformed; std::string text; };
-struct Joined { std::uint32_t request = 0; Position position; };
-struct Refused { std::uint32_t request = 0; ErrorCode code = ErrorCode::malformed; std::string text; };
+struct Error { ErrorCode code = ErrorCode::malformed; std::string text; bool operator==(const Error&) const = default; };
+struct Joined { std::uint32_t request = 0; Position position; bool operator==(const Joined&) const = default; };
+struct Refused {
+  std::uint32_t request = 0;
+  ErrorCode code = ErrorCode::malformed;
+  std::string text;
+  bool operator==(const Refused&) const = default;
+};
 struct OutcomeRun {
   enum class Kind : std::uint8_t { ok, rejected, unknown, session_expired, resend };
   std::uint64_t first_n = 0;
@@ -79,6 +93,7 @@ struct OutcomeRun {
   Kind kind = Kind::ok;
   Position position;
   ErrorCode reason = ErrorCode::not_primary;
+  bool operator==(const OutcomeRun&) const = default;
 };
 struct Deliver {
   Position first;
@@ -89,6 +104,7 @@ struct Deliver {
   std::int64_t ordered_at = 0;
   bool filter = false;
   Level level = Level::agreed;
+  bool operator==(const Deliver&) const = default;
 };
 struct GroupView {
   Position position;
@@ -97,20 +113,39 @@ struct GroupView {
   std::vector<GroupMember> members;  ///< only the name of `node` travels
   std::vector<GroupMember> joined;
   std::vector<Departure> left;
+  bool operator==(const GroupView&) const = default;
 };
-struct Mark { Position up_to; Level level = Level::uniform; std::uint64_t view = 0; bool member_lost_before = false; };
-struct State { ComponentState state = ComponentState::joining; std::string reason; std::uint64_t view_epoch = 0; std::uint64_t view_number = 0; };
+struct Mark {
+  Position up_to;
+  Level level = Level::uniform;
+  std::uint64_t view = 0;
+  bool member_lost_before = false;
+  bool operator==(const Mark&) const = default;
+};
+struct State {
+  ComponentState state = ComponentState::joining;
+  std::string reason;
+  std::uint64_t view_epoch = 0;
+  std::uint64_t view_number = 0;
+  bool operator==(const State&) const = default;
+};
 struct Resync {
   Position last_common;
   std::optional<std::pair<Position, Position>> orphaned;
   Position missed_from;
   Position missed_to;
+  bool operator==(const Resync&) const = default;
 };
-struct Gap { Position from; Position to; std::string reason; };
-struct Removed { std::string group; ErrorCode code = ErrorCode::too_slow; std::string text; };
-struct QueryAnswer { std::uint32_t request = 0; std::string json; };
-struct Ping { std::uint64_t nonce = 0; };
-struct GoodbyeReply {};
+struct Gap { Position from; Position to; std::string reason; bool operator==(const Gap&) const = default; };
+struct Removed {
+  std::string group;
+  ErrorCode code = ErrorCode::too_slow;
+  std::string text;
+  bool operator==(const Removed&) const = default;
+};
+struct QueryAnswer { std::uint32_t request = 0; std::string json; bool operator==(const QueryAnswer&) const = default; };
+struct Ping { std::uint64_t nonce = 0; bool operator==(const Ping&) const = default; };
+struct GoodbyeReply { bool operator==(const GoodbyeReply&) const = default; };
 using ToClient = std::variant<Welcome, Error, Joined, Refused, OutcomeRun, Deliver, GroupView, Mark, State, Resync, Gap, Removed, QueryAnswer,
                               Credit, Ping, GoodbyeReply>;
 

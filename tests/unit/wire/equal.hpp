@@ -1,0 +1,55 @@
+#pragma once
+// Equality of frames field by field, for tests: the engine compares them nowhere.
+
+#include <algorithm>
+#include <tuple>
+
+#include "protocol/frames.hpp"
+
+namespace vsync::wire::test {
+
+inline auto fields(const protocol::Heartbeat& b) {
+  return std::tie(b.nonce, b.state, b.view, b.promised, b.loaded, b.leaving, b.witness, b.weight, b.peers_digest, b.former, b.heard, b.lanes);
+}
+inline auto fields(const protocol::Order& b) { return std::tie(b.view, b.lane, b.term, b.first, b.runs, b.hand_off, b.ordered_at); }
+inline auto fields(const protocol::Ack& b) { return std::tie(b.view, b.lanes); }
+inline auto fields(const protocol::FetchData& b) { return std::tie(b.view, b.lane, b.publisher, b.first, b.last); }
+inline auto fields(const protocol::FetchOrder& b) { return std::tie(b.view, b.lane, b.first); }
+inline auto fields(const protocol::Prepare& b) { return std::tie(b.view, b.ballot, b.restart); }
+inline auto fields(const protocol::Answer& b) {
+  return std::tie(b.view, b.ballot, b.accepted, b.lanes, b.hears, b.loaded, b.leaving, b.from_disk, b.witness, b.full_weight);
+}
+inline auto fields(const protocol::Refused& b) { return std::tie(b.view, b.ballot, b.promised); }
+inline auto fields(const protocol::Gather& b) { return std::tie(b.view, b.ballot, b.value); }
+inline auto fields(const protocol::Gathered& b) { return std::tie(b.view, b.ballot); }
+inline auto fields(const protocol::Accept& b) { return std::tie(b.view, b.ballot, b.value); }
+inline auto fields(const protocol::AcceptedBallot& b) { return std::tie(b.view, b.ballot); }
+inline auto fields(const protocol::Decided& b) { return std::tie(b.chain); }
+inline auto fields(const protocol::Form& b) { return std::tie(b.view); }
+inline auto fields(const protocol::Formed& b) { return std::tie(b.view); }
+inline auto fields(const protocol::Snapshot& b) { return std::tie(b.view, b.directory); }
+
+template <class Body>
+bool equal(const Body& a, const Body& b) { return fields(a) == fields(b); }
+
+inline bool equal(const protocol::Chunk& a, const protocol::Chunk& b) {
+  const auto same = [](const protocol::Payload& one, const protocol::Payload& other) {
+    return std::equal(one.bytes().begin(), one.bytes().end(), other.bytes().begin(), other.bytes().end());
+  };
+  const auto head = [](const protocol::Chunk& c) { return std::tie(c.first, c.count, c.after, c.lane, c.level, c.session, c.first_n); };
+  if (head(a) != head(b) || !same(a.payload, b.payload) || (a.ops == nullptr) != (b.ops == nullptr)) return false;
+  return a.ops == nullptr || *a.ops == *b.ops;
+}
+
+inline bool equal(const protocol::Data& a, const protocol::Data& b) {
+  return std::tie(a.view, a.lane, a.publisher) == std::tie(b.view, b.lane, b.publisher) &&
+         std::equal(a.chunks.begin(), a.chunks.end(), b.chunks.begin(), b.chunks.end(),
+                    [](const protocol::Chunk& one, const protocol::Chunk& other) { return equal(one, other); });
+}
+
+inline bool equal(const protocol::Frame& a, const protocol::Frame& b) {
+  if (std::tie(a.cluster, a.from, a.to) != std::tie(b.cluster, b.from, b.to) || a.body.index() != b.body.index()) return false;
+  return std::visit([&](const auto& body) { return equal(body, std::get<std::decay_t<decltype(body)>>(b.body)); }, a.body);
+}
+
+}  // namespace vsync::wire::test
