@@ -349,6 +349,7 @@ Status Engine::status() const {
   status.cluster = p.disk.cluster;
   status.node_state = p.node_state();
   status.component = p.component;
+  status.doubts = p.doubt_since.has_value();
   for (const auto& [name, peer] : p.detector.peers()) {
     if (p.detector.hears(p.now, peer.node)) status.heard.push_back(name);
   }

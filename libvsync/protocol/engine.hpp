@@ -48,6 +48,7 @@ struct Status {
   NodeState node_state = NodeState::forming;
   ComponentState component = ComponentState::joining;
   bool loaded = false;
+  bool doubts = false;                     ///< was paused, and hasn't heard since that its side goes on: nothing may be handed out
   std::optional<View> view;
   std::vector<std::string> heard;          ///< names heard now
   std::vector<std::string> suspected;      ///< members not heard
