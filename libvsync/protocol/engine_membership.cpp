@@ -149,8 +149,9 @@ void Engine::Parts::evaluate_in_view() {
   }
   give_snapshot();
   if (coordinator) {
-    for (std::uint16_t r = 0; r < v.view.size(); ++r) {
-      if (suspected(Rank{r})) coordinator->on_lost(now, v.view.members[r].node);
+    for (const NodeId& node : coordinator->everyone()) {
+      const auto rank = v.view.rank_of(node);
+      if (rank ? suspected(*rank) : !detector.hears(now, node)) coordinator->on_lost(now, node);
     }
     return;
   }
