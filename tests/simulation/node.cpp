@@ -1,0 +1,179 @@
+#include "tests/simulation/node.hpp"
+
+#include <utility>
+
+namespace vsync::simulation {
+
+using protocol::Duration;
+using protocol::TimePoint;
+
+namespace {
+constexpr std::uint32_t ticks_at_once_max = 1000;
+}
+
+Node::Node(Host host, std::string name, NodeOptions options, protocol::Config config, Random random, Surroundings& around)
+    : host_(host), name_(std::move(name)), options_(options), config_(std::move(config)), random_(random), around_(around) {}
+
+TimePoint Node::local(TimePoint world) const {
+  const std::int64_t ns = world.time_since_epoch().count();
+  return TimePoint(Duration(ns + ns / 1'000'000 * options_.drift_ppm));
+}
+
+TimePoint Node::world(TimePoint local) const {
+  const std::int64_t ns = local.time_since_epoch().count();
+  TimePoint found(Duration(ns - ns / 1'000'000 * options_.drift_ppm));
+  for (int i = 0; i < 2; ++i) found += local - this->local(found);
+  while (this->local(found) < local) found += std::chrono::microseconds(1);
+  return found;
+}
+
+void Node::start(bool with_disk) {
+  if (!with_disk) disk_.stored.reset();
+  disk_.under_way.clear();
+  protocol::PersistentState found = disk_.stored.value_or(protocol::PersistentState{});
+  protocol::PersistentState counted = found;
+  ++counted.incarnation_counter;
+  disk_.stored = counted;
+  const protocol::NodeId self{name_, {counted.incarnation_counter, random_.next()}};
+  engine_.emplace(self, config_, std::move(found), random_.next());
+  tap_.emplace(self);
+  around_.trace.add(around_.schedule.now(), self, checker::NodeStarted{.with_disk = with_disk});
+  ++process_;
+  paused_ = false;
+  leaving_ = false;
+  writing_ = false;
+  waiting_.clear();
+  powered = true;
+  feed([this](TimePoint now) {
+    engine_->on_wall_clock(std::chrono::hours(24 * 365 * 50));
+    engine_->start(now);
+  });
+}
+
+void Node::kill() {
+  if (!running()) return;
+  around_.trace.add(around_.schedule.now(), tap_->self(), checker::Crashed{});
+  // Of the writes under way, some beginning may have reached the disk.
+  const std::uint64_t done = random_.between(0, disk_.under_way.size());
+  if (done > 0) disk_.stored = disk_.under_way[done - 1].state;
+  disk_.under_way.clear();
+  engine_.reset();
+  tap_.reset();
+  waiting_.clear();
+  armed_for_.reset();
+  ++timer_;
+  ++process_;
+}
+
+void Node::resume() {
+  if (!running() || !paused_) return;
+  paused_ = false;
+  // A woken process looks at its timers or at its sockets first.
+  if (random_.chance(500)) run([this](TimePoint now) { engine_->on_tick(now); });
+  while (running() && !waiting_.empty()) {
+    const Input input = std::move(waiting_.front());
+    waiting_.pop_front();
+    run(input);
+  }
+  if (running()) run([this](TimePoint now) { engine_->on_tick(now); });
+}
+
+void Node::receive(FramePtr frame) {
+  feed([this, frame = std::move(frame)](TimePoint now) { engine_->on_frame(now, *frame); });
+}
+
+void Node::link_changed(const std::string& peer, protocol::LinkState state) {
+  feed([this, peer, state](TimePoint now) { engine_->on_link(now, peer, state); });
+}
+
+void Node::leave() {
+  leaving_ = true;
+  feed([this](TimePoint now) { engine_->leave(now); });
+}
+
+void Node::bootstrap() {
+  feed([this](TimePoint now) { (void)engine_->bootstrap(now); });
+}
+
+bool Node::publish(const checker::Published& publish, protocol::Payload payload, protocol::PublishError& error) {
+  bool accepted = false;
+  run([&](TimePoint now) {
+    const auto result =
+        engine_->publish(now, publish.session, publish.first_n, publish.count, publish.lane, publish.level, std::move(payload));
+    accepted = result.has_value();
+    if (!accepted) error = result.error();
+    checker::Published told = publish;
+    told.accepted = accepted;
+    tap_->published(around_.trace, around_.schedule.now(), told);
+  });
+  return accepted;
+}
+
+bool Node::submit(protocol::DirectoryOps ops) {
+  bool accepted = false;
+  run([&](TimePoint now) { accepted = engine_->submit(now, std::move(ops)).has_value(); });
+  return accepted;
+}
+
+void Node::feed(Input input) {
+  if (!running()) return;
+  if (paused_) {
+    waiting_.push_back(std::move(input));
+  } else {
+    run(input);
+  }
+}
+
+void Node::run(const Input& input) {
+  ++around_.inputs;
+  input(local(around_.schedule.now()));
+  drain();
+}
+
+void Node::drain() {
+  engine_->drain(outbox_);
+  tap_->record(around_.trace, around_.schedule.now(), engine_->self(), outbox_);
+  for (protocol::Write& write : outbox_.writes) disk_.under_way.push_back(std::move(write));
+  if (!writing_) write_next();
+  for (const protocol::Outgoing& outgoing : outbox_.frames) around_.send(host_, outgoing);
+  // What the sessions do with an event comes later: nothing re-enters the engine while its outbox is read.
+  for (const protocol::Event& event : outbox_.events) around_.event(host_, event);
+  arm();
+}
+
+void Node::write_next() {
+  if (disk_.under_way.empty()) return;
+  writing_ = true;
+  const auto delay = random_.between(disk_.write_min, std::max(disk_.write_min, disk_.write_max));
+  around_.schedule.after(delay, [this, process = process_] {
+    if (process != process_) return;
+    writing_ = false;
+    const protocol::Write done = std::move(disk_.under_way.front());
+    disk_.under_way.pop_front();
+    disk_.stored = done.state;
+    write_next();
+    feed([this, token = done.token](TimePoint now) { engine_->on_persisted(now, token); });
+  });
+}
+
+void Node::arm() {
+  const auto deadline = engine_->next_deadline();
+  if (!deadline) return;
+  const TimePoint at = std::max(world(*deadline), around_.schedule.now());
+  if (armed_for_ && *armed_for_ == at) return;
+  armed_for_ = at;
+  around_.schedule.at(at, [this, timer = ++timer_, process = process_] {
+    if (process != process_ || timer != timer_) return;
+    armed_for_.reset();
+    const TimePoint now = around_.schedule.now();
+    ticks_at_once_ = now == last_tick_ ? ticks_at_once_ + 1 : 0;
+    last_tick_ = now;
+    if (ticks_at_once_ > ticks_at_once_max) {
+      around_.drain_stuck = true;
+      return;
+    }
+    if (!paused_) run([this](TimePoint at_once) { engine_->on_tick(at_once); });
+  });
+}
+
+}  // namespace vsync::simulation

@@ -1,0 +1,102 @@
+#pragma once
+// Node: a simulated daemon: an engine, its disk, its clock, its process. It does what vsyncd does: feeds the engine, drains it after
+// every input, sends, writes, and arms one timer.
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checker/tap.hpp"
+#include "protocol/engine.hpp"
+#include "tests/simulation/network.hpp"
+#include "tests/simulation/random.hpp"
+#include "tests/simulation/schedule.hpp"
+#include "tests/simulation/swarm.hpp"
+
+namespace vsync::simulation {
+
+/// What survives the process. A write is there once it is done; a crash keeps some beginning of those under way.
+struct Disk {
+  std::optional<protocol::PersistentState> stored;
+  std::deque<protocol::Write> under_way;
+  protocol::Duration write_min{};
+  protocol::Duration write_max{};
+};
+
+/// What a node needs of the world around it.
+struct Surroundings {
+  Schedule& schedule;
+  checker::Trace& trace;
+  std::function<void(Host from, const protocol::Outgoing&)> send;
+  std::function<void(Host from, const protocol::Event&)> event;
+  std::uint64_t inputs = 0;  ///< of all engines together
+  bool drain_stuck = false;  ///< an engine asked for ticks without end
+};
+
+class Node {
+ public:
+  Node(Host host, std::string name, NodeOptions options, protocol::Config config, Random random, Surroundings& around);
+
+  void start(bool with_disk);
+  void kill();  ///< the process ends at once
+  void pause() { paused_ = true; }
+  void resume();
+
+  void receive(FramePtr frame);
+  void link_changed(const std::string& peer, protocol::LinkState state);
+  void leave();
+  void bootstrap();
+  /// A session's requests. Refused without a word while the process is paused (as seen by a client: no answer).
+  bool publish(const checker::Published& publish, protocol::Payload payload, protocol::PublishError& error);
+  bool submit(protocol::DirectoryOps ops);
+
+  [[nodiscard]] bool running() const { return engine_.has_value(); }
+  [[nodiscard]] bool paused() const { return paused_; }
+  [[nodiscard]] bool responsive() const { return running() && !paused_; }
+  [[nodiscard]] bool left() const { return engine_ && engine_->left(); }
+  [[nodiscard]] bool leaving() const { return leaving_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const protocol::Engine& engine() const { return *engine_; }
+  [[nodiscard]] protocol::NodeId id() const { return engine_->self(); }
+  [[nodiscard]] std::uint64_t process() const { return process_; }  ///< counts starts
+  [[nodiscard]] const protocol::Config& config() const { return config_; }
+  Disk& disk() { return disk_; }
+  bool powered = true;
+
+ private:
+  using Input = std::function<void(protocol::TimePoint)>;
+
+  void feed(Input input);
+  void run(const Input& input);
+  void drain();
+  void write_next();
+  void arm();
+  [[nodiscard]] protocol::TimePoint local(protocol::TimePoint world) const;
+  [[nodiscard]] protocol::TimePoint world(protocol::TimePoint local) const;
+
+  Host host_;
+  std::string name_;
+  NodeOptions options_;
+  protocol::Config config_;
+  Random random_;
+  Surroundings& around_;
+  Disk disk_;
+  std::optional<protocol::Engine> engine_;
+  std::optional<checker::Tap> tap_;
+  protocol::Outbox outbox_;
+  std::deque<Input> waiting_;  ///< while paused
+  std::uint64_t process_ = 0;
+  std::uint64_t timer_ = 0;    ///< only the latest armed timer fires
+  std::optional<protocol::TimePoint> armed_for_;
+  std::uint32_t ticks_at_once_ = 0;
+  protocol::TimePoint last_tick_{};
+  bool paused_ = false;
+  bool leaving_ = false;
+  bool writing_ = false;
+};
+
+}  // namespace vsync::simulation

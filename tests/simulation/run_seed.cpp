@@ -1,0 +1,89 @@
+#include "tests/simulation/run_seed.hpp"
+
+#include <algorithm>
+
+#include "tests/simulation/world.hpp"
+
+namespace vsync::simulation {
+
+using namespace std::chrono_literals;
+using protocol::Duration;
+using protocol::TimePoint;
+
+namespace {
+
+constexpr Duration settle_bound = 60s;
+constexpr Duration idle = 5s;
+constexpr Duration work_after_heal = 500ms;
+
+void count(const World& world, const checker::Trace& trace, RunResult& result) {
+  result.inputs = world.inputs();
+  result.faults = world.faults_done();
+  for (const checker::TraceEvent& event : trace.events) {
+    result.views += std::holds_alternative<checker::ViewInstalled>(event.body);
+    result.delivered += std::holds_alternative<checker::Delivered>(event.body);
+    result.resyncs += std::holds_alternative<checker::Resynced>(event.body);
+  }
+}
+
+/// Runs until the world has settled; tells what stands in the way if it doesn't.
+bool settle(World& world, RunResult& result) {
+  const TimePoint begin = world.schedule().now();
+  const bool done = world.run_until(begin + settle_bound, [&] { return world.settled(); });
+  result.settling = std::max(result.settling, Duration(world.schedule().now() - begin));
+  if (world.stuck()) {
+    result.violations.push_back({"progress", "an engine asks for ticks at one moment without end"});
+  } else if (!done) {
+    result.violations.push_back({"settles", "60 s after the last fault: " + world.unsettled()});
+  }
+  return done;
+}
+
+/// After everything has settled: one node dies for good, and the rest, which may go on without it, must settle once more.
+bool one_dies(World& world, RunResult& result) {
+  if (world.nodes().size() < 3) return true;
+  for (const Node& node : world.nodes()) {
+    if (node.config().witness || node.config().weight != 1) return true;
+  }
+  world.let_die(world.nodes().size() / 2);
+  world.kill(world.nodes().size() / 2, result.inputs % 2 == 0);
+  return settle(world, result);
+}
+
+}  // namespace
+
+RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
+  RunResult result;
+  World world(options, seed);
+  world.begin();
+  world.run_for(options.fault_phase);
+  world.heal();
+  world.run_for(work_after_heal);
+  world.stop_publishing();
+
+  checker::Options checks;
+  bool live = !world.stuck() && settle(world, result);
+  if (live && options.one_dies_at_the_end) live = one_dies(world, result);
+  if (live) {
+    world.run_for(300ms);  // the last acknowledgements and marks
+    checks.liveness = checker::Liveness{.connected = world.running_nodes(), .quiet_from = world.schedule().now()};
+    world.run_for(idle);
+    if (!world.directories_equal()) result.violations.push_back({"directories_identical", "the nodes' directories differ at the end"});
+  }
+  if (world.stuck() && result.violations.empty()) {
+    result.violations.push_back({"progress", "an engine asks for ticks at one moment without end"});
+  }
+  auto violations = checker::check(world.trace(), checks);
+  // Safety first: what isn't live is often a consequence.
+  result.violations.insert(result.violations.begin(), violations.begin(), violations.end());
+  count(world, world.trace(), result);
+  for (const Session& session : world.sessions()) {
+    result.published += session.counts().published;
+    result.ok += session.counts().ok;
+    result.resent += session.counts().resent;
+  }
+  result.trace = world.trace();
+  return result;
+}
+
+}  // namespace vsync::simulation

@@ -1,0 +1,29 @@
+#pragma once
+// One seed from its beginning to its judgement: first safety, while faults rage; then liveness: faults stop, and all connected nodes
+// must reach one view, deliver everything and be quiet.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "checker/check.hpp"
+#include "checker/trace.hpp"
+#include "tests/simulation/swarm.hpp"
+
+namespace vsync::simulation {
+
+struct RunResult {
+  std::vector<checker::Violation> violations;  ///< empty: passed
+  checker::Trace trace;
+  std::uint64_t inputs = 0;                    ///< protocol events: frames, ticks, links, writes, requests
+  std::uint64_t views = 0;                     ///< installed, counted at each node
+  std::uint64_t delivered = 0;
+  std::uint64_t published = 0, ok = 0, resent = 0, resyncs = 0;
+  std::array<std::uint64_t, fault_kinds> faults{};
+  protocol::Duration settling{};               ///< simulated time from the end of the faults to a settled system
+};
+
+[[nodiscard]] RunResult run_seed(const SwarmOptions& options, std::uint64_t seed);
+
+}  // namespace vsync::simulation

@@ -1,0 +1,146 @@
+#include "tests/simulation/swarm.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace vsync::simulation {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::Duration;
+
+constexpr std::array<const char*, fault_kinds> fault_names = {"crash",  "power_off", "reinstall", "pause", "partition", "split",
+                                                              "one_way", "deaf",     "mute",      "cut_link", "reset",  "leave",
+                                                              "slow_disk", "crash_all"};
+
+std::string milliseconds(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + "ms";
+}
+
+void draw_nodes(SwarmOptions& options, Random& random) {
+  constexpr std::array<std::size_t, 12> sizes = {1, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 7};
+  options.nodes.resize(sizes[random.below(sizes.size())]);
+  const bool weighted = random.chance(150);
+  const bool drifting = random.chance(500);
+  const bool staggered = random.chance(300);
+  for (NodeOptions& node : options.nodes) {
+    if (weighted) node.weight = static_cast<std::uint32_t>(random.between(1, 3));
+    if (drifting) node.drift_ppm = static_cast<std::int64_t>(random.below(1001)) - 500;
+    node.starts_after = random.between(0ms, staggered ? 3s : 50ms);
+  }
+  if (options.nodes.size() >= 3 && random.chance(100)) options.nodes[random.below(options.nodes.size())].witness = true;
+  options.bootstrap = options.nodes.size() > 1 && random.chance(200);
+}
+
+void draw_config(SwarmOptions& options, Random& random) {
+  protocol::Config& config = options.config;
+  if (random.chance(400)) {  // a fast cluster: more happens in the same time
+    config.heartbeat_every = 20ms;
+    config.suspect_after_min = 250ms;
+    config.suspect_after_max = 1200ms;
+    config.lease = 120ms;
+    config.admit_after = 300ms;
+  }
+  if (random.chance(150)) {
+    config.window_messages = 16;
+    config.window_bytes = 4096;
+  }
+  if (random.chance(100)) config.fetch_bytes_max = 512;
+  if (random.chance(150)) config.decisions_kept = 2;
+  if (random.chance(150)) config.session_window = 8;
+  config.session_expires_after = random.chance(500) ? Duration(3s) : Duration(60s);
+}
+
+void draw_network(SwarmOptions& options, Random& random) {
+  NetworkOptions& network = options.network;
+  if (random.chance(300)) network.delay_max = 20ms;
+  if (random.chance(150)) network.delay_max = 60ms;
+  if (random.chance(150)) network.loss_permille = static_cast<std::uint32_t>(random.between(1, 30));
+  if (random.chance(150)) network.duplicate_permille = static_cast<std::uint32_t>(random.between(1, 50));
+  if (random.chance(150)) network.spike_permille = static_cast<std::uint32_t>(random.between(1, 10));
+  if (random.chance(200)) options.write_max = 50ms;
+}
+
+void draw_load(SwarmOptions& options, Random& random) {
+  options.sessions = random.between(1, 6);
+  constexpr std::array<Duration, 4> paces = {Duration(10ms), Duration(30ms), Duration(100ms), Duration(400ms)};
+  options.act_every = paces[random.below(paces.size())];
+  options.burst_max = static_cast<std::uint32_t>(random.between(1, 6));
+  options.run_messages_max = random.chance(300) ? 1 : 8;
+  options.payload_max = random.chance(100) ? 4000 : 64;
+  if (random.chance(200)) options.move_permille = 60;
+  if (random.chance(150)) options.end_permille = 40;
+  if (random.chance(150)) options.group_permille = 400;
+  if (options.nodes.size() == 1) options.act_every = 10ms;
+}
+
+/// A host; now and then the same as before, since faults hurt most where another one is not over yet.
+Host pick(const SwarmOptions& options, Random& random, Host before) {
+  return random.chance(300) ? before : static_cast<Host>(random.below(options.nodes.size()));
+}
+
+void draw_faults(SwarmOptions& options, Random& random) {
+  // A third of the kinds in each run, each with its own weight.
+  std::vector<FaultKind> kinds;
+  for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
+    if (random.chance(350)) kinds.insert(kinds.end(), random.between(1, 3), static_cast<FaultKind>(kind));
+  }
+  if (random.chance(50)) kinds.clear();
+  const std::uint64_t count = kinds.empty() ? 0 : random.between(2, 24);
+  options.fault_phase = random.between(Duration(4s), Duration(14s));
+  Host last = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Fault fault;
+    fault.at = random.between(Duration(500ms), options.fault_phase);
+    fault.kind = kinds[random.below(kinds.size())];
+    fault.a = last = pick(options, random, last);
+    fault.b = (fault.a + 1 + random.below(std::max<std::size_t>(options.nodes.size(), 2) - 1)) % options.nodes.size();
+    fault.side = random.next() & ((std::uint64_t{1} << options.nodes.size()) - 1);
+    fault.lasts = random.chance(500) ? random.between(10ms, 800ms) : random.between(500ms, 5s);
+    options.faults.push_back(fault);
+  }
+  std::sort(options.faults.begin(), options.faults.end(), [](const Fault& x, const Fault& y) { return x.at < y.at; });
+  options.one_dies_at_the_end = random.chance(250);
+}
+
+}  // namespace
+
+const char* name_of(FaultKind kind) { return fault_names[static_cast<std::size_t>(kind)]; }
+
+std::string to_string(const Fault& fault) {
+  std::string text = "at " + milliseconds(fault.at) + " " + name_of(fault.kind) + " " + std::string(1, static_cast<char>('a' + fault.a));
+  if (fault.kind == FaultKind::one_way || fault.kind == FaultKind::cut_link || fault.kind == FaultKind::reset) {
+    text += std::string(" ") + static_cast<char>('a' + fault.b);
+  }
+  if (fault.kind == FaultKind::partition) text += " side " + std::to_string(fault.side);
+  return text + " for " + milliseconds(fault.lasts);
+}
+
+SwarmOptions draw(std::uint64_t seed) {
+  Random random(seed ^ 0x73776172'6d000000);
+  SwarmOptions options;
+  draw_nodes(options, random);
+  draw_config(options, random);
+  draw_network(options, random);
+  draw_load(options, random);
+  draw_faults(options, random);
+  return options;
+}
+
+std::string describe(const SwarmOptions& options) {
+  std::string text = std::to_string(options.nodes.size()) + " nodes" + (options.bootstrap ? " (bootstrapped)" : "");
+  for (std::size_t i = 0; i < options.nodes.size(); ++i) {
+    const NodeOptions& node = options.nodes[i];
+    if (node.weight != 1) text += std::string(", ") + static_cast<char>('a' + i) + " weighs " + std::to_string(node.weight);
+    if (node.witness) text += std::string(", ") + static_cast<char>('a' + i) + " is a witness";
+  }
+  text += ", " + std::to_string(options.sessions) + " sessions acting every " + milliseconds(options.act_every);
+  text += ", suspicion after " + milliseconds(options.config.suspect_after_min);
+  text += ", delay up to " + milliseconds(options.network.delay_max);
+  if (options.network.loss_permille > 0) text += ", loss " + std::to_string(options.network.loss_permille) + "/1000";
+  if (options.network.duplicate_permille > 0) text += ", repetition " + std::to_string(options.network.duplicate_permille) + "/1000";
+  if (options.network.spike_permille > 0) text += ", spikes " + std::to_string(options.network.spike_permille) + "/1000";
+  return text;
+}
+
+}  // namespace vsync::simulation

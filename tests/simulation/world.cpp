@@ -1,0 +1,281 @@
+#include "tests/simulation/world.hpp"
+
+#include <algorithm>
+
+#include "protocol/directory.hpp"
+
+namespace vsync::simulation {
+
+using namespace std::chrono_literals;
+using protocol::Duration;
+using protocol::TimePoint;
+
+namespace {
+constexpr Duration look_every = 100ms;
+}
+
+World::World(const SwarmOptions& options, std::uint64_t seed)
+    : options_(options),
+      random_(seed),
+      around_{.schedule = schedule_,
+              .trace = trace_,
+              .send = [this](Host from, const protocol::Outgoing& outgoing) {
+                network_.send(from, host_of(outgoing.to), outgoing.frame, outgoing.bulk);
+              },
+              .event = [this](Host from, const protocol::Event& event) { on_event(from, event); }},
+      network_(options.nodes.size(), options.network, random_.fork(), schedule_, *this) {
+  for (Host host = 0; host < options_.nodes.size(); ++host) {
+    protocol::Config config = options_.config;
+    config.weight = options_.nodes[host].weight;
+    config.witness = options_.nodes[host].witness;
+    for (Host peer = 0; peer < options_.nodes.size(); ++peer) {
+      if (peer != host) config.peers.emplace_back(1, static_cast<char>('a' + peer));
+    }
+    nodes_.emplace_back(host, std::string(1, static_cast<char>('a' + host)), options_.nodes[host], config, random_.fork(), around_);
+    nodes_.back().disk().write_min = options_.write_min;
+    nodes_.back().disk().write_max = options_.write_max;
+  }
+}
+
+Host World::host_of(const std::string& name) const { return static_cast<Host>(name.front() - 'a'); }
+
+Session& World::add_session() { return sessions_.emplace_back(sessions_.size(), options_, random_.fork()); }
+
+void World::begin() {
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    // Who is bootstrapped is told so by an operator before the others are there.
+    const Duration after = options_.nodes[host].starts_after + (options_.bootstrap && host > 0 ? Duration(500ms) : Duration{});
+    schedule_.after(after, [this, host] { start(host, true); });
+    if (options_.bootstrap && host == 0) schedule_.after(after + 1ms, [this] { nodes_[0].bootstrap(); });
+  }
+  for (std::size_t i = 0; i < options_.sessions; ++i) {
+    add_session();
+    schedule_.after(random_.between(Duration{}, 500ms), [this, i] { act(i); });
+  }
+  for (const Fault& fault : options_.faults) {
+    schedule_.after(fault.at, [this, fault] {
+      if (!faults_over_) strike(fault);
+    });
+  }
+}
+
+void World::act(std::size_t session) {
+  sessions_[session].act(nodes_, publishing_);
+  schedule_.after(random_.between(options_.act_every / 4, options_.act_every * 2), [this, session] { act(session); });
+}
+
+// The sessions hear of it later: an event must not lead back into the engine that is being drained.
+void World::on_event(Host host, const protocol::Event& event) {
+  if (std::holds_alternative<protocol::Delivered>(event) || std::holds_alternative<protocol::Marked>(event)) return;
+  const protocol::NodeId self = nodes_[host].id();
+  for (Session& session : sessions_) session.on_event(host, event, self);
+}
+
+bool World::run_until(TimePoint deadline, const std::function<bool()>& done) {
+  while (schedule_.now() < deadline) {
+    const TimePoint next = std::min(deadline, schedule_.now() + look_every);
+    while (schedule_.step(next)) {
+      if (around_.drain_stuck) return false;
+    }
+    if (done && done()) return true;
+  }
+  return false;
+}
+
+void World::start(Host host, bool with_disk) {
+  if (nodes_[host].running()) return;
+  nodes_[host].start(with_disk);
+  network_.started(host);
+}
+
+void World::kill(Host host, bool powered) {
+  if (!nodes_[host].running()) return;
+  nodes_[host].kill();
+  nodes_[host].powered = powered;
+  network_.ended(host, powered);
+  for (Session& session : sessions_) session.on_daemon_gone(host);
+}
+
+void World::leave(Host host) {
+  nodes_[host].leave();
+  watch_leaver(host, Duration{});
+}
+
+void World::watch_leaver(Host host, Duration back_after) {
+  schedule_.after(20ms, [this, host, back_after, process = nodes_[host].process()] {
+    if (nodes_[host].process() != process) return;
+    if (!nodes_[host].left()) return watch_leaver(host, back_after);
+    kill(host);
+    if (back_after > Duration{}) come_back(host, back_after, true);
+  });
+}
+
+void World::come_back(Host host, Duration after, bool with_disk) {
+  schedule_.after(after, [this, host, with_disk, process = nodes_[host].process()] {
+    if (nodes_[host].process() == process) start(host, with_disk);
+  });
+}
+
+// A disk may be lost only where the rest can go on without what was on it: all others of its view are up, in that view and at work.
+bool World::may_lose_disk(Host host) const {
+  if (nodes_.size() < 3) return false;
+  for (const NodeOptions& node : options_.nodes) {
+    if (node.weight != 1 || node.witness) return false;
+  }
+  const protocol::View* common = nullptr;
+  std::optional<protocol::View> view;
+  for (Host other = 0; other < nodes_.size(); ++other) {
+    if (other == host) continue;
+    if (!nodes_[other].responsive()) return false;
+    const protocol::Status status = nodes_[other].engine().status();
+    if (status.component != protocol::ComponentState::primary || status.node_state != protocol::NodeState::operational ||
+        !status.loaded || (view && *view != *status.view)) {
+      return false;
+    }
+    view = status.view;
+    common = &*view;
+  }
+  return common != nullptr && common->size() >= nodes_.size() - 1 && common->size() >= 3;
+}
+
+void World::strike(const Fault& fault) {
+  ++faults_done_[static_cast<std::size_t>(fault.kind)];
+  switch (fault.kind) {
+    case FaultKind::crash:
+    case FaultKind::power_off:
+    case FaultKind::reinstall:
+    case FaultKind::pause:
+    case FaultKind::leave:
+    case FaultKind::slow_disk:
+    case FaultKind::crash_all: return strike_process(fault);
+    default: return strike_network(fault);
+  }
+}
+
+void World::strike_process(const Fault& fault) {
+  Node& node = nodes_[fault.a];
+  switch (fault.kind) {
+    case FaultKind::crash:
+    case FaultKind::power_off:
+      if (!node.running()) return;
+      kill(fault.a, fault.kind == FaultKind::crash);
+      return come_back(fault.a, fault.lasts, true);
+    case FaultKind::reinstall:
+      if (!node.running() || !may_lose_disk(fault.a)) return;
+      kill(fault.a);
+      return come_back(fault.a, fault.lasts, false);
+    case FaultKind::pause:
+      node.pause();
+      schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].resume(); });
+      return;
+    case FaultKind::leave:
+      if (!node.running() || node.leaving()) return;
+      node.leave();
+      return watch_leaver(fault.a, fault.lasts);
+    case FaultKind::slow_disk:
+      node.disk().write_max = fault.lasts / 4;
+      schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].disk().write_max = options_.write_max; });
+      return;
+    case FaultKind::crash_all:
+      for (Host host = 0; host < nodes_.size(); ++host) {
+        kill(host);
+        come_back(host, random_.between(Duration(10ms), fault.lasts), true);
+      }
+      return;
+    default: return;
+  }
+}
+
+void World::cut_for(Host from, Host to, Duration lasts) {
+  if (from == to) return;
+  network_.cut(from, to);
+  schedule_.after(lasts, [this, from, to] { network_.mend(from, to); });
+}
+
+void World::strike_network(const Fault& fault) {
+  for (Host x = 0; x < nodes_.size(); ++x) {
+    for (Host y = 0; y < nodes_.size(); ++y) {
+      const bool apart = ((fault.side >> x) & 1) != ((fault.side >> y) & 1);
+      const bool pair = (x == fault.a && y == fault.b) || (x == fault.b && y == fault.a);
+      const bool cut = (fault.kind == FaultKind::partition && apart) || fault.kind == FaultKind::split ||
+                       (fault.kind == FaultKind::one_way && x == fault.a && y == fault.b) ||
+                       (fault.kind == FaultKind::deaf && y == fault.a) || (fault.kind == FaultKind::mute && x == fault.a) ||
+                       (fault.kind == FaultKind::cut_link && pair);
+      if (cut) cut_for(x, y, fault.lasts);
+    }
+  }
+  if (fault.kind == FaultKind::reset && fault.a != fault.b) network_.reset(fault.a, fault.b);
+}
+
+void World::heal() {
+  faults_over_ = true;
+  network_.mend_all();
+  network_.options().loss_permille = 0;
+  network_.options().spike_permille = 0;
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    nodes_[host].resume();
+    nodes_[host].disk().write_max = options_.write_max;
+    if (std::find(dead_for_good_.begin(), dead_for_good_.end(), host) != dead_for_good_.end()) continue;
+    if (nodes_[host].leaving()) watch_leaver(host, 100ms);
+    start(host, true);
+  }
+}
+
+std::vector<protocol::NodeId> World::running_nodes() const {
+  std::vector<protocol::NodeId> found;
+  for (const Node& node : nodes_) {
+    if (node.running()) found.push_back(node.id());
+  }
+  return found;
+}
+
+bool World::settled() const { return unsettled().empty(); }
+
+std::string World::unsettled() const {
+  std::optional<protocol::View> view;
+  std::size_t running = 0;
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    const Node& node = nodes_[host];
+    const bool wanted = std::find(dead_for_good_.begin(), dead_for_good_.end(), host) == dead_for_good_.end();
+    if (!node.running()) {
+      if (wanted) return node.name() + " isn't running";
+      continue;
+    }
+    ++running;
+    if (node.leaving()) return node.name() + " is leaving";
+    const protocol::Status status = node.engine().status();
+    if (status.component != protocol::ComponentState::primary || !status.view) return node.name() + " is not primary: " + status.waits_for;
+    if (status.node_state != protocol::NodeState::operational) return node.name() + " is wedged: " + status.waits_for;
+    if (view && *view != *status.view) return node.name() + " is in another view";
+    view = status.view;
+    const auto rank = view->rank_of(node.id());
+    if (!rank) return node.name() + " is in a view without itself";
+    if (!status.loaded && !node.config().witness) return node.name() + " isn't loaded";
+    if (!view->at(*rank).loaded && !node.config().witness) return node.name() + " is a learner";
+    if (view->at(*rank).weight != node.config().weight) return node.name() + " votes with less than its weight";
+  }
+  if (running == 0 || !view) return "nobody runs";
+  if (view->size() != running) return "the view has " + std::to_string(view->size()) + " members, " + std::to_string(running) + " run";
+  for (const Session& session : sessions_) {
+    if (!session.settled()) return session.waits_for();
+  }
+  for (const Node& node : nodes_) {
+    if (!node.running()) continue;
+    const protocol::Status status = node.engine().status();
+    if (status.unstable_bytes > 0) return node.name() + " keeps " + std::to_string(status.unstable_bytes) + " unstable bytes";
+  }
+  return {};
+}
+
+bool World::directories_equal() const {
+  std::optional<std::uint64_t> digest;
+  for (const Node& node : nodes_) {
+    if (!node.running() || node.config().witness) continue;
+    const std::uint64_t here = node.engine().directory().digest();
+    if (digest && *digest != here) return false;
+    digest = here;
+  }
+  return true;
+}
+
+}  // namespace vsync::simulation

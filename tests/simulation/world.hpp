@@ -1,0 +1,97 @@
+#pragma once
+// World: nodes, sessions, network and faults in one process. Everything follows from the options and the seed.
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checker/trace.hpp"
+#include "tests/simulation/network.hpp"
+#include "tests/simulation/node.hpp"
+#include "tests/simulation/schedule.hpp"
+#include "tests/simulation/session.hpp"
+#include "tests/simulation/swarm.hpp"
+
+namespace vsync::simulation {
+
+class World : private Hosts {
+ public:
+  World(const SwarmOptions& options, std::uint64_t seed);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  void run_for(protocol::Duration time) { run_until(schedule_.now() + time, nullptr); }
+  /// Until `done` (looked at every so often) or `deadline`. True: done.
+  bool run_until(protocol::TimePoint deadline, const std::function<bool()>& done);
+
+  /// Starts the nodes as the options say, the sessions, and the faults at their times.
+  void begin();
+  /// All faults end: cuts are mended, paused and dead nodes come back (but `dead_for_good`).
+  void heal();
+  /// Sessions publish nothing new from now on; they settle what is open.
+  void stop_publishing() { publishing_ = false; }
+
+  // Single acts, for scenarios.
+  void start(Host host, bool with_disk = true);
+  void kill(Host host, bool powered = true);
+  void pause(Host host) { nodes_[host].pause(); }
+  void resume(Host host) { nodes_[host].resume(); }
+  void leave(Host host);
+
+  /// Everybody who runs is in one view of exactly the running, loaded, primary, and nothing is open.
+  [[nodiscard]] bool settled() const;
+  /// Why not, in words.
+  [[nodiscard]] std::string unsettled() const;
+  [[nodiscard]] std::vector<protocol::NodeId> running_nodes() const;
+  [[nodiscard]] bool directories_equal() const;
+
+  [[nodiscard]] const checker::Trace& trace() const { return trace_; }
+  [[nodiscard]] Schedule& schedule() { return schedule_; }
+  [[nodiscard]] Network& network() { return network_; }
+  [[nodiscard]] std::deque<Node>& nodes() { return nodes_; }
+  [[nodiscard]] std::deque<Session>& sessions() { return sessions_; }
+  [[nodiscard]] std::uint64_t inputs() const { return around_.inputs; }
+  [[nodiscard]] bool stuck() const { return around_.drain_stuck; }
+  [[nodiscard]] const std::array<std::uint64_t, fault_kinds>& faults_done() const { return faults_done_; }
+  [[nodiscard]] const std::vector<Host>& dead_for_good() const { return dead_for_good_; }
+  void let_die(Host host) { dead_for_good_.push_back(host); }
+  Session& add_session();
+
+ private:
+  // Hosts
+  [[nodiscard]] bool running(Host host) const override { return nodes_[host].running(); }
+  [[nodiscard]] bool powered(Host host) const override { return nodes_[host].powered; }
+  void receive(Host host, FramePtr frame) override { nodes_[host].receive(std::move(frame)); }
+  void link_changed(Host host, Host peer, protocol::LinkState state) override { nodes_[host].link_changed(nodes_[peer].name(), state); }
+
+  [[nodiscard]] Host host_of(const std::string& name) const;
+  void act(std::size_t session);
+  void on_event(Host host, const protocol::Event& event);
+  void strike(const Fault& fault);
+  void strike_process(const Fault& fault);
+  void strike_network(const Fault& fault);
+  void cut_for(Host from, Host to, protocol::Duration lasts);
+  void come_back(Host host, protocol::Duration after, bool with_disk);
+  [[nodiscard]] bool may_lose_disk(Host host) const;
+  void watch_leaver(Host host, protocol::Duration back_after);
+
+  SwarmOptions options_;
+  Random random_;
+  Schedule schedule_;
+  checker::Trace trace_;
+  Surroundings around_;
+  Network network_;
+  std::deque<Node> nodes_;
+  std::deque<Session> sessions_;
+  std::vector<Host> dead_for_good_;
+  std::array<std::uint64_t, fault_kinds> faults_done_{};
+  bool publishing_ = true;
+  bool faults_over_ = false;
+};
+
+}  // namespace vsync::simulation
