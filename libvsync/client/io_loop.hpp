@@ -68,7 +68,8 @@ class IoLoop {
   void on(const wire::Ping& ping);
   void on(const wire::GoodbyeReply& reply);
   void join_again();  ///< under the lock
-  void report(const std::vector<Run>& runs, const wire::OutcomeRun& outcome);
+  void settle(Run run, const wire::OutcomeRun& outcome);                                     ///< under the lock
+  void tell_outcome(const Run& run, Outcome::Kind kind, const wire::OutcomeRun& outcome);  ///< under the lock
 
   SharedState& shared_;
   EventQueue& events_;

@@ -1,5 +1,6 @@
 // What the daemon says, and what follows from it.
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <type_traits>
@@ -186,15 +187,12 @@ void IoLoop::on(wire::Refused&& refused) {
 }
 
 void IoLoop::on(const wire::OutcomeRun& outcome) {
-  const Run run{outcome.first_n, outcome.count};
   bool writable = false;
   {
     const std::lock_guard lock(shared_.mutex);
     PublishQueue& publishes = shared_.publishes;
-    if (outcome.kind == wire::OutcomeRun::Kind::resend) return publishes.on_resend(run);
-    const std::vector<Run> fresh = publishes.resolve(run);
-    for (const Run& part : fresh) count_of(shared_.outcomes, kind_of(outcome.kind)) += part.count;
-    if (config_.outcome_events) report(fresh, outcome);
+    if (outcome.kind == wire::OutcomeRun::Kind::resend) return publishes.on_resend(outcome.first_n);
+    for (const Run& run : publishes.resolve({outcome.first_n, outcome.count})) settle(run, outcome);
     writable = shared_.room_wanted && publishes.bytes() <= publishes.bytes_max() / 2;
     if (writable) shared_.room_wanted = false;
   }
@@ -202,15 +200,27 @@ void IoLoop::on(const wire::OutcomeRun& outcome) {
   if (writable) gathered_.emplace_back(Event{Writable{}});
 }
 
-void IoLoop::report(const std::vector<Run>& runs, const wire::OutcomeRun& outcome) {
-  for (const Run& run : runs) {
-    Outcome event{.first_n = run.first, .count = run.count, .kind = kind_of(outcome.kind), .reason = to_public(outcome.reason)};
-    if (event.kind == Outcome::Kind::ok) {
-      event.position = to_public(outcome.position);
-      event.position->seq += run.first - outcome.first_n;
-    }
-    gathered_.emplace_back(Event{event});
+void IoLoop::settle(Run run, const wire::OutcomeRun& outcome) {
+  Outcome::Kind kind = kind_of(outcome.kind);
+  const std::uint64_t resent_up_to = shared_.publishes.resent_up_to();
+  if (kind == Outcome::Kind::rejected && run.first <= resent_up_to) {
+    // This copy is nowhere; of the earlier one nobody knows.
+    const Run resent{run.first, std::min(run.end(), resent_up_to + 1) - run.first};
+    tell_outcome(resent, Outcome::Kind::unknown, outcome);
+    run = {resent.end(), run.end() - resent.end()};
   }
+  if (run.count != 0) tell_outcome(run, kind, outcome);
+}
+
+void IoLoop::tell_outcome(const Run& run, Outcome::Kind kind, const wire::OutcomeRun& outcome) {
+  count_of(shared_.outcomes, kind) += run.count;
+  if (!config_.outcome_events) return;
+  Outcome event{.first_n = run.first, .count = run.count, .kind = kind, .reason = to_public(outcome.reason)};
+  if (kind == Outcome::Kind::ok) {
+    event.position = to_public(outcome.position);
+    event.position->seq += run.first - outcome.first_n;
+  }
+  gathered_.emplace_back(Event{event});
 }
 
 void IoLoop::on(wire::GroupView&& view) {

@@ -97,7 +97,7 @@ void PublishQueue::on_welcome(const wire::Credit& credit, std::uint32_t message_
   credit_ = credit;
   spent_ = {};
   message_bytes_max_ = std::min<std::size_t>(message_bytes_max, wire::message_bytes_max);
-  on_resend({1, numbers_.last()});
+  on_resend(1);
 }
 
 void PublishQueue::on_credit(const wire::Credit& credit) {
@@ -105,24 +105,38 @@ void PublishQueue::on_credit(const wire::Credit& credit) {
   credit_.messages = std::max(credit_.messages, credit.messages);
 }
 
-void PublishQueue::on_resend(const Run& run) {
+void PublishQueue::on_resend(std::uint64_t first_n) {
   for (std::size_t i = 0; i < batches_.size();) {
-    const Run batch = batches_[i].run();
-    if (!batches_[i].sent || batch.end() <= run.first || batch.first >= run.end()) {
+    if (!batches_[i].sent || batches_[i].run().end() <= first_n) {
       ++i;
       continue;
     }
-    const std::size_t parts = trim(i);
-    for (std::size_t part = 0; part < parts; ++part) batches_[i + part].sent = false;
+    const std::size_t parts = trim(i, first_n);
+    for (std::size_t part = i; part < i + parts; ++part) {
+      Batch& batch = batches_[part];
+      batch.sent = batch.head.first_n < first_n;
+      if (batch.sent) continue;
+      // "Surely nowhere" can't be had any more, so there is nothing to fail for.
+      batch.head.fail_when_blocked = false;
+      resent_up_to_ = std::max(resent_up_to_, batch.run().end() - 1);
+    }
     i += parts;
   }
   next_unsent_ = 0;
   skip_sent();
 }
 
-std::size_t PublishQueue::trim(std::size_t index) {
+std::size_t PublishQueue::trim(std::size_t index, std::uint64_t cut) {
   const Batch whole = batches_[index];
-  const std::vector<Run> parts = numbers_.unresolved_within(whole.run());
+  std::vector<Run> parts;
+  for (const Run& part : numbers_.unresolved_within(whole.run())) {
+    if (part.first < cut && cut < part.end()) {
+      parts.push_back({part.first, cut - part.first});
+      parts.push_back({cut, part.end() - cut});
+    } else {
+      parts.push_back(part);
+    }
+  }
   if (parts.size() == 1 && parts.front() == whole.run()) return 1;
   // What was rejected was reported as surely nowhere, so it must not go out again.
   const auto at = batches_.erase(batches_.begin() + static_cast<std::ptrdiff_t>(index));
@@ -130,6 +144,7 @@ std::size_t PublishQueue::trim(std::size_t index) {
   std::vector<Batch> kept;
   for (const Run& part : parts) {
     kept.push_back(slice(whole, part));
+    kept.back().sent = whole.sent;
     bytes_ += kept.back().body->size();
   }
   batches_.insert(at, kept.begin(), kept.end());

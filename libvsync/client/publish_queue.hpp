@@ -49,8 +49,12 @@ class PublishQueue {
   /// A new connection: counts of credit start again, everything unresolved is sent again before anything new.
   void on_welcome(const wire::Credit& credit, std::uint32_t message_bytes_max);
   void on_credit(const wire::Credit& credit);
-  /// The daemon can't tell what became of these: they are sent again, in order, before anything new.
-  void on_resend(const Run& run);
+  /// The daemon can't tell what became of `first_n` and later ones: what of them was sent is sent again, in order, before
+  /// anything new. On one connection numbers grow, so what is beyond goes again too; the cluster tells duplicates.
+  void on_resend(std::uint64_t first_n);
+  /// Up to here publishes may have gone out more than once. What is said of a later copy doesn't hold for the earlier ones: where
+  /// one was rejected, another may have been delivered.
+  [[nodiscard]] std::uint64_t resent_up_to() const { return resent_up_to_; }
   /// An outcome. Returns the parts that were unresolved.
   std::vector<Run> resolve(const Run& run);
 
@@ -73,8 +77,8 @@ class PublishQueue {
 
   void seal();
   [[nodiscard]] bool within_credit(std::size_t bytes, std::uint32_t messages) const;
-  /// Takes from batch `index` what is resolved meanwhile; returns how many batches are in its place.
-  std::size_t trim(std::size_t index);
+  /// Takes from batch `index` what is resolved meanwhile, and cuts it before `cut`; returns how many batches are in its place.
+  std::size_t trim(std::size_t index, std::uint64_t cut = 0);
   [[nodiscard]] static Batch slice(const Batch& batch, const Run& run);
   void release_resolved();
   void skip_sent();
@@ -85,6 +89,7 @@ class PublishQueue {
   std::deque<Batch> batches_;     ///< by number; the unsent ones mostly at the end
   std::size_t next_unsent_ = 0;   ///< no batch before it is unsent
   Open open_;
+  std::uint64_t resent_up_to_ = 0;
   std::string topic_;             ///< last one used: valid, and that of the open batch's last record if it has one
   std::size_t bytes_ = 0;         ///< of all bodies
   wire::Credit credit_;           ///< totals since the welcome; none before it
