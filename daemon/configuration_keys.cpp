@@ -1,0 +1,174 @@
+#include "daemon/configuration_keys.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "wire/limits.hpp"
+
+namespace vsync::daemon {
+
+namespace {
+
+template <class T>
+Key number(std::string_view name, std::int64_t least, std::int64_t most, std::function<T&(Configuration&)> field) {
+  return {name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most),
+          [=](Configuration& c, const toml::node& node) {
+            auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
+            if (!value || *value < least || *value > most) return false;
+            field(c) = static_cast<T>(*value);
+            return true;
+          }};
+}
+
+Key milliseconds(std::string_view name, std::int64_t least, std::int64_t most, std::function<protocol::Duration&(Configuration&)> field) {
+  return {name, "milliseconds from " + std::to_string(least) + " to " + std::to_string(most),
+          [=](Configuration& c, const toml::node& node) {
+            auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
+            if (!value || *value < least || *value > most) return false;
+            field(c) = std::chrono::milliseconds(*value);
+            return true;
+          }};
+}
+
+Key text(std::string_view name, std::string allowed, std::function<std::string&(Configuration&)> field,
+         std::function<bool(const std::string&)> good = [](const std::string&) { return true; }) {
+  return {name, std::move(allowed), [=](Configuration& c, const toml::node& node) {
+            auto value = node.value<std::string>();
+            if (!node.is_string() || !value || !good(*value)) return false;
+            field(c) = *value;
+            return true;
+          }};
+}
+
+bool take_mode(Configuration& c, const toml::node& node) {
+  auto value = node.value<std::string>();
+  if (!node.is_string() || !value || value->size() < 3 || value->size() > 4) return false;
+  std::uint32_t mode = 0;
+  for (char digit : *value) {
+    if (digit < '0' || digit > '7') return false;
+    mode = mode * 8 + static_cast<std::uint32_t>(digit - '0');
+  }
+  if (mode > 0777) return false;
+  c.socket_mode = mode;
+  return true;
+}
+
+bool take_log_level(Configuration& c, const toml::node& node) {
+  static constexpr std::pair<std::string_view, Severity> levels[] = {{"debug", Severity::debug},
+                                                                      {"info", Severity::info},
+                                                                      {"notice", Severity::notice},
+                                                                      {"warning", Severity::warning},
+                                                                      {"error", Severity::error}};
+  for (auto& [name, severity] : levels) {
+    if (node.value<std::string_view>() == name) {
+      c.log_level = severity;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool name_or_empty(const std::string& name) {
+  return name.size() <= wire::name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+         });
+}
+
+std::vector<Key> make_keys() {
+  constexpr std::int64_t kib = 1 << 10, mib = 1 << 20, gib = 1 << 30, day_ms = 86'400'000;
+  const std::string a_name = "a name of at most 63 letters, digits, '-', '_', '.'";
+  const std::string a_path = "a path";
+  return {
+      text("node", a_name, [](auto& c) -> auto& { return c.node; }, name_or_empty),
+      text("state_dir", a_path, [](auto& c) -> auto& { return c.state_dir; }),
+      text("socket", a_path, [](auto& c) -> auto& { return c.socket; }),
+      {"socket_mode", "an octal mode such as \"0660\"", take_mode},
+      text("socket_group", "the name of a group, or \"\"", [](auto& c) -> auto& { return c.socket_group; }),
+      text("listen", "tcp://ADDRESS:PORT", [](auto& c) -> auto& { return c.listen; },
+           [](const std::string& value) { return parse_endpoint(value).has_value(); }),
+      text("security", "\"curve\", \"none\" or \"\"", [](auto& c) -> auto& { return c.security; },
+           [](const std::string& value) { return value.empty() || value == "curve" || value == "none"; }),
+      text("secret_key_file", a_path, [](auto& c) -> auto& { return c.secret_key_file; }),
+      number<std::uint64_t>("peer_queue_bytes_max", mib, 4 * gib, [](auto& c) -> auto& { return c.peer_queue_bytes_max; }),
+      number<std::uint32_t>("weight", 1, 1000, [](auto& c) -> auto& { return c.protocol.weight; }),
+      {"witness", "true or false",
+       [](Configuration& c, const toml::node& node) {
+         auto value = node.is_boolean() ? node.value<bool>() : std::nullopt;
+         if (value) c.protocol.witness = *value;
+         return value.has_value();
+       }},
+      number<std::uint32_t>("min_weight", 1, 1'000'000, [](auto& c) -> auto& { return c.protocol.min_weight; }),
+      text("tie_breaker", a_name, [](auto& c) -> auto& { return c.protocol.tie_breaker; }, name_or_empty),
+      milliseconds("heartbeat_every_ms", 1, 10'000, [](auto& c) -> auto& { return c.protocol.heartbeat_every; }),
+      milliseconds("suspect_after_min_ms", 10, 600'000, [](auto& c) -> auto& { return c.protocol.suspect_after_min; }),
+      milliseconds("suspect_after_max_ms", 10, 600'000, [](auto& c) -> auto& { return c.protocol.suspect_after_max; }),
+      milliseconds("lease_ms", 5, 600'000, [](auto& c) -> auto& { return c.protocol.lease; }),
+      milliseconds("ack_every_ms", 0, 1000, [](auto& c) -> auto& { return c.protocol.ack_every; }),
+      milliseconds("fetch_again_after_ms", 1, 10'000, [](auto& c) -> auto& { return c.protocol.fetch_again_after; }),
+      number<std::uint32_t>("fetch_tries", 1, 100, [](auto& c) -> auto& { return c.protocol.fetch_tries; }),
+      milliseconds("admit_after_ms", 10, 600'000, [](auto& c) -> auto& { return c.protocol.admit_after; }),
+      milliseconds("leave_within_ms", 0, 600'000, [](auto& c) -> auto& { return c.leave_within; }),
+      number<std::uint64_t>("window_bytes", mib, gib, [](auto& c) -> auto& { return c.protocol.window_bytes; }),
+      number<std::uint64_t>("window_messages", kib, 16 * mib, [](auto& c) -> auto& { return c.protocol.window_messages; }),
+      number<std::uint32_t>("fetch_bytes_max", 4 * kib, 16 * mib, [](auto& c) -> auto& { return c.protocol.fetch_bytes_max; }),
+      number<std::uint64_t>("sessions_max", 1, 1'000'000, [](auto& c) -> auto& { return c.sessions.sessions_max; }),
+      number<std::uint64_t>("groups_per_session_max", 1, 1'000'000,
+                            [](auto& c) -> auto& { return c.sessions.groups_per_session_max; }),
+      number<std::uint64_t>("session_queue_bytes_max", 64 * kib, 4 * gib,
+                            [](auto& c) -> auto& { return c.sessions.queue_bytes_max; }),
+      number<std::uint64_t>("session_window_bytes", 64 * kib, gib, [](auto& c) -> auto& { return c.sessions.window_bytes; }),
+      number<std::uint64_t>("held_publish_bytes_max", 2 * mib, gib,
+                            [](auto& c) -> auto& { return c.sessions.held_publish_bytes_max; }),
+      number<std::uint64_t>("held_publish_messages_max", 128 * kib, 16 * mib,
+                            [](auto& c) -> auto& { return c.sessions.held_publish_messages_max; }),
+      milliseconds("session_ping_every_ms", 10, 600'000, [](auto& c) -> auto& { return c.sessions.ping_every; }),
+      milliseconds("session_silent_after_ms", 10, day_ms, [](auto& c) -> auto& { return c.sessions.silent_after; }),
+      milliseconds("session_reconnect_within_ms", 0, 600'000, [](auto& c) -> auto& { return c.sessions.reconnect_within; }),
+      milliseconds("session_expires_after_ms", 100, day_ms, [](auto& c) -> auto& { return c.protocol.session_expires_after; }),
+      number<std::uint32_t>("session_runs_kept", 16, mib, [](auto& c) -> auto& { return c.protocol.session_window; }),
+      {"log_level", "\"debug\", \"info\", \"notice\", \"warning\" or \"error\"", take_log_level},
+      text("trace_file", a_path, [](auto& c) -> auto& { return c.trace_file; }),
+      number<std::uint32_t>("io_threads", 1, 16, [](auto& c) -> auto& { return c.io_threads; }),
+      number<std::int32_t>("loop_cpu", -1, 1023, [](auto& c) -> auto& { return c.loop_cpu; }),
+      number<std::int32_t>("io_cpu", -1, 1023, [](auto& c) -> auto& { return c.io_cpu; }),
+  };
+}
+
+// Levenshtein's distance.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::span<const Key> keys() {
+  static const std::vector<Key> table = make_keys();
+  return table;
+}
+
+std::optional<std::string_view> nearest(std::string_view name, std::span<const std::string_view> known) {
+  std::optional<std::string_view> best;
+  std::size_t best_distance = 0;
+  for (std::string_view candidate : known) {
+    // A unit left away or a word in front is what people forget most.
+    bool part = name.size() >= 4 && candidate.find(name) != std::string_view::npos;
+    std::size_t d = part ? 1 : distance(name, candidate);
+    if (d <= std::max<std::size_t>(2, name.size() / 3) && (!best || d < best_distance)) {
+      best = candidate;
+      best_distance = d;
+    }
+  }
+  return best;
+}
+
+}  // namespace vsync::daemon

@@ -1,0 +1,79 @@
+#include "daemon/curve_keys.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <zmq.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "daemon/start_error.hpp"
+#include "daemon/unique_fd.hpp"
+
+namespace vsync::daemon {
+
+namespace {
+
+constexpr std::size_t key_characters = 40;
+
+[[noreturn]] void refuse(const std::string& line) { throw StartError(ExitStatus::usage, line); }
+
+std::string read_key(const UniqueFd& file, const std::string& path) {
+  char text[128];
+  ssize_t length = ::read(file.get(), text, sizeof text);
+  if (length < 0) refuse(path + ": " + std::strerror(errno));
+  std::string key(text, static_cast<std::size_t>(length));
+  while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' ')) key.pop_back();
+  if (!valid_public_key(key)) refuse(path + ": not a key: 40 characters of Z85 are expected");
+  return key;
+}
+
+void write_new(const std::string& path, mode_t mode, const std::string& text) {
+  UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!file.valid()) refuse(path + ": " + std::strerror(errno));
+  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(file.get()) != 0) {
+    refuse(path + ": " + std::strerror(errno));
+  }
+}
+
+}  // namespace
+
+bool valid_public_key(std::string_view text) {
+  std::uint8_t bytes[32];
+  return text.size() == key_characters && zmq_z85_decode(bytes, std::string(text).c_str()) != nullptr;
+}
+
+std::string read_public_key(const std::string& path, const std::string& where) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) refuse(where + ": " + path + ": " + std::strerror(errno));
+  return read_key(file, path);
+}
+
+KeyPair read_secret_key(const std::string& path) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) refuse("key 'secret_key_file': " + path + ": " + std::strerror(errno));
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0 || (status.st_mode & 077) != 0) {
+    refuse("key 'secret_key_file': " + path + ": others may read it; `chmod 600` it");
+  }
+  KeyPair pair;
+  pair.secret_key = read_key(file, path);
+  char public_key[key_characters + 1];
+  if (zmq_curve_public(public_key, pair.secret_key.c_str()) != 0) refuse(path + ": not a secret key");
+  pair.public_key = public_key;
+  return pair;
+}
+
+void write_key_pair(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) refuse(directory + ": " + error.message());
+  char public_key[key_characters + 1];
+  char secret_key[key_characters + 1];
+  if (zmq_curve_keypair(public_key, secret_key) != 0) refuse(std::string("no key pair: ") + zmq_strerror(errno));
+  write_new(directory + "/secret.key", 0600, std::string(secret_key) + "\n");
+  write_new(directory + "/public.key", 0644, std::string(public_key) + "\n");
+}
+
+}  // namespace vsync::daemon

@@ -1,0 +1,126 @@
+#include "daemon/daemon.hpp"
+
+#include <sched.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+#include <csignal>
+#include <optional>
+#include <zmq.hpp>
+
+#include "daemon/clock.hpp"
+#include "daemon/counters.hpp"
+#include "daemon/engine_loop.hpp"
+#include "daemon/local_sessions.hpp"
+#include "daemon/local_socket.hpp"
+#include "daemon/log.hpp"
+#include "daemon/peer_links.hpp"
+#include "daemon/service.hpp"
+#include "daemon/state_store.hpp"
+#include "daemon/trace_writer.hpp"
+#include "protocol/engine.hpp"
+
+namespace vsync::daemon {
+
+namespace {
+
+// Handles give their memory back in close callbacks, so the loop outlives everything and runs once more at the end.
+class Loop {
+ public:
+  Loop() { uv_loop_init(&loop_); }
+  ~Loop() {
+    uv_run(&loop_, UV_RUN_DEFAULT);
+    uv_loop_close(&loop_);
+  }
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+  uv_loop_t* get() { return &loop_; }
+
+ private:
+  uv_loop_t loop_;
+};
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
+    throw StartError(ExitStatus::failure, "the system gives no random numbers");
+  }
+  return number;
+}
+
+// Each application takes a descriptor for its connection and one for its process.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+void pin_loop(int cpu) {
+  if (cpu < 0) return;
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  CPU_SET(static_cast<std::size_t>(cpu), &cpus);
+  if (sched_setaffinity(0, sizeof cpus, &cpus) != 0) throw StartError(ExitStatus::usage, "key 'loop_cpu': there is no such processor");
+}
+
+void set_up(zmq::context_t& context, const Configuration& configuration) {
+  context.set(zmq::ctxopt::io_threads, static_cast<int>(configuration.io_threads));
+  context.set(zmq::ctxopt::max_sockets, 4096);
+  if (configuration.io_cpu >= 0) zmq_ctx_set(context.handle(), ZMQ_THREAD_AFFINITY_CPU_ADD, configuration.io_cpu);
+}
+
+// The new incarnation is on disk before anybody hears of it.
+protocol::NodeId new_incarnation(StateStore& store, protocol::PersistentState& state, const std::string& name) {
+  if (state.installed && !state.installed->rank_of_name(name)) {
+    throw StartError(ExitStatus::state_unusable, "the state directory belongs to another node: '" + name + "' is not in its view");
+  }
+  ++state.incarnation_counter;
+  store.write_now(state);
+  return {name, {state.incarnation_counter, random_number()}};
+}
+
+}  // namespace
+
+ExitStatus run_daemon(const Configuration& configuration) {
+  Log log(configuration.log_level);
+  log.set_node(configuration.node);
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+
+  Loop loop;
+  Counters counters;
+  StateStore store(configuration.state_dir);
+  protocol::PersistentState state = store.load();
+  const bool with_disk = state.incarnation_counter > 0;
+  zmq::context_t context;
+  set_up(context, configuration);
+  LocalSocket socket(loop.get(), context, configuration);
+  PeerLinks peers(loop.get(), context, configuration, counters, log);
+  // Only a daemon that has everything it needs begins a new incarnation.
+  const protocol::NodeId self = new_incarnation(store, state, configuration.node);
+  std::optional<TraceWriter> trace;
+  if (!configuration.trace_file.empty()) trace.emplace(configuration.trace_file, boot_now(), self, with_disk);
+  pin_loop(configuration.loop_cpu);
+
+  protocol::Engine engine(self, configuration.protocol, std::move(state), random_number());
+  LocalSessions sessions(loop.get(), socket, engine, configuration.sessions, counters, log);
+  if (trace) {
+    sessions.set_publish_tap([&trace](auto session, const auto& head, const auto& body, bool accepted) {
+      trace->published(boot_now(), session, head, body, accepted);
+    });
+  }
+  Service service(loop.get());
+  EngineLoop driver(loop.get(), configuration,
+                    {engine, store, peers, socket, sessions, trace ? &*trace : nullptr, service, counters, log});
+  log.notice("vsyncd " VSYNC_VERSION " starts", {{"SOCKET", configuration.socket},
+                                                  {"STATE_DIR", configuration.state_dir},
+                                                  {"INCARNATION", std::to_string(self.incarnation.counter)},
+                                                  {"PEERS", std::to_string(configuration.peers.size())},
+                                                  {"SECURITY", configuration.effective_security() == Security::curve ? "curve" : "none"}});
+  return driver.run();
+}
+
+}  // namespace vsync::daemon

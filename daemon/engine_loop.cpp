@@ -1,0 +1,189 @@
+#include "daemon/engine_loop.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+#include "daemon/clock.hpp"
+
+namespace vsync::daemon {
+
+using protocol::Duration;
+using protocol::TimePoint;
+
+namespace {
+
+constexpr std::chrono::seconds report_every{1};
+// What applications ask for in answer to events (held publishes that go on, registrations) makes new events; a few rounds of
+// that belong to one turn, the rest to the next.
+constexpr int rounds_max = 4;
+
+}  // namespace
+
+EngineLoop::EngineLoop(uv_loop_t* loop, const Configuration& configuration, Parts parts)
+    : loop_(loop),
+      parts_(parts),
+      lease_(configuration.protocol.lease),
+      leave_within_(configuration.leave_within),
+      prepare_([this] { before_blocking(); }),
+      check_([this] { turn(); }),
+      idle_([] {}),
+      timer_([] {}),
+      terminate_([this] { on_stop_signal(); }),
+      interrupt_([this] { on_stop_signal(); }),
+      hangup_([this] { parts_.log.notice("SIGHUP: the configuration is read at start only; restart to change it"); }) {
+  uv_prepare_init(loop_, prepare_.get());
+  uv_check_init(loop_, check_.get());
+  uv_idle_init(loop_, idle_.get());
+  uv_timer_init(loop_, timer_.get());
+  uv_signal_init(loop_, terminate_.get());
+  uv_signal_init(loop_, interrupt_.get());
+  uv_signal_init(loop_, hangup_.get());
+  parts_.store.attach(loop_, [this](const std::string& why) {
+    // A node that can't keep its promises must not make any: to the others this is a crash, which the protocol handles.
+    parts_.log.error("stopping: " + why);
+    stop(ExitStatus::state_lost);
+  });
+}
+
+ExitStatus EngineLoop::run() {
+  uv_prepare_start(prepare_.get(), &LoopHandle<uv_prepare_t>::call<>);
+  uv_check_start(check_.get(), &LoopHandle<uv_check_t>::call<>);
+  uv_signal_start(terminate_.get(), &LoopHandle<uv_signal_t>::call<int>, SIGTERM);
+  uv_signal_start(interrupt_.get(), &LoopHandle<uv_signal_t>::call<int>, SIGINT);
+  uv_signal_start(hangup_.get(), &LoopHandle<uv_signal_t>::call<int>, SIGHUP);
+
+  last_turn_ = boot_now();
+  parts_.engine.on_wall_clock(wall_offset());
+  parts_.engine.start(last_turn_);
+  turn();
+  if (!stopped_) uv_run(loop_, UV_RUN_DEFAULT);
+
+  // A write under way belongs to the store, which must not go before it ends.
+  uv_prepare_stop(prepare_.get());
+  uv_check_stop(check_.get());
+  uv_idle_stop(idle_.get());
+  while (parts_.store.busy()) uv_run(loop_, UV_RUN_ONCE);
+  return status_;
+}
+
+// The second and third step of ZeroMQ's recipe (zmq_poller.hpp): the loop blocks only if nothing is ready.
+void EngineLoop::before_blocking() {
+  const bool peers = parts_.peers.pending();
+  const bool sessions = parts_.sessions.pending();
+  if (peers || sessions) {
+    uv_idle_start(idle_.get(), &LoopHandle<uv_idle_t>::call<>);
+  } else {
+    uv_idle_stop(idle_.get());
+  }
+}
+
+void EngineLoop::turn() {
+  if (stopped_) return;
+  const TimePoint now = boot_now();
+  ++parts_.counters.turns;
+  notice_pause(now);
+  parts_.engine.on_wall_clock(wall_offset());
+  parts_.engine.on_tick(now);
+  take_inputs(now);
+  hand_over(now);
+  parts_.peers.flush();
+  if (now >= next_report_) {
+    next_report_ = now + report_every;
+    parts_.service.report(parts_.engine.status());
+  }
+  check_leave(now);
+  last_turn_ = now;
+  arm(now);
+}
+
+// A pause longer than a lease means that others may have gone on without this node. The engine says nothing until it has heard
+// from them again; what waits in the sessions' queues is held back likewise.
+void EngineLoop::notice_pause(TimePoint now) {
+  if (now - last_turn_ > lease_) {
+    ++parts_.counters.pauses;
+    parts_.socket.hold(true);
+    parts_.log.warning("this daemon stood still: it asks the others before it goes on",
+                       {{"MS", std::to_string((now - last_turn_) / std::chrono::milliseconds(1))}});
+  }
+}
+
+void EngineLoop::take_inputs(TimePoint now) {
+  protocol::Engine& engine = parts_.engine;
+  parts_.store.take_persisted(tokens_);
+  for (const protocol::WriteToken token : tokens_) engine.on_persisted(now, token);
+  tokens_.clear();
+  parts_.peers.observe(links_);
+  for (const LinkChange& change : links_) engine.on_link(now, change.peer, change.state);
+  links_.clear();
+  parts_.peers.receive([&](const protocol::Frame& frame) { engine.on_frame(now, frame); });
+  parts_.sessions.receive(now);
+}
+
+void EngineLoop::hand_over(TimePoint now) {
+  for (int round = 0; round < rounds_max; ++round) {
+    parts_.sessions.submit();
+    (void)parts_.sessions.take_engine_used();
+    parts_.engine.drain(outbox_);
+    if (parts_.trace != nullptr) {
+      parts_.trace->record(now, parts_.engine.self(), outbox_);
+      if (!parts_.trace->write()) parts_.log.error("the trace file can't be written; the trace ends here");
+    }
+    parts_.store.write(outbox_.writes);
+    parts_.peers.send(outbox_.frames);
+    release_sockets();
+    parts_.sessions.on_events(outbox_.events);
+    parts_.sessions.end_turn();
+    if (!parts_.sessions.take_engine_used() && !parts_.sessions.wants_submit()) return;
+  }
+}
+
+// Held until the node knows better; one that knows that it is blocked has something to tell.
+void EngineLoop::release_sockets() {
+  if (!parts_.socket.held()) return;
+  const protocol::Status status = parts_.engine.status();
+  parts_.socket.hold(status.doubts && status.component == protocol::ComponentState::primary);
+}
+
+void EngineLoop::arm(TimePoint now) {
+  TimePoint next = std::min(parts_.sessions.next_deadline(), next_report_);
+  if (auto deadline = parts_.engine.next_deadline()) next = std::min(next, *deadline);
+  if (leaving_) next = std::min(next, leave_by_);
+  if (parts_.sessions.wants_submit()) next = now;
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(next - now, Duration::zero()));
+  uv_update_time(loop_);
+  uv_timer_start(timer_.get(), &LoopHandle<uv_timer_t>::call<>, static_cast<std::uint64_t>(wait.count()), 0);
+}
+
+void EngineLoop::on_stop_signal() {
+  if (leaving_) {
+    parts_.log.warning("second signal: stopping at once");
+    return stop(ExitStatus::success);
+  }
+  parts_.log.notice("leaving the view; a second signal stops at once");
+  parts_.service.stopping();
+  leaving_ = true;
+  leave_by_ = boot_now() + leave_within_;
+  parts_.engine.leave(boot_now());
+}
+
+void EngineLoop::check_leave(TimePoint now) {
+  if (!leaving_) return;
+  if (parts_.engine.left()) {
+    parts_.log.notice("left the view");
+    stop(ExitStatus::success);
+  } else if (now >= leave_by_) {
+    parts_.log.warning("the leave took too long (leave_within_ms): stopping; the others will see a crash");
+    stop(ExitStatus::success);
+  }
+}
+
+void EngineLoop::stop(ExitStatus status) {
+  if (std::exchange(stopped_, true)) return;
+  status_ = status;
+  parts_.socket.hold(false);
+  parts_.sessions.shut_down();
+  if (parts_.trace != nullptr) parts_.trace->stopped(boot_now());
+  uv_stop(loop_);
+}
+
+}  // namespace vsync::daemon

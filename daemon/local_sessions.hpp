@@ -1,0 +1,165 @@
+#pragma once
+// The applications of this host: their sessions from Open to the end, what they ask for, and the stream they get.
+//
+//   local_sessions.cpp    a session's life: opening, ending, death, pings, the directory's records
+//   session_requests.cpp  what an application asks for
+//   session_stream.cpp    what the protocol says, handed to whom it concerns
+//
+// Nothing an application sends costs anybody but itself: it is checked, bounded, and ends its own session when it is wrong.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "daemon/configuration.hpp"
+#include "daemon/counters.hpp"
+#include "daemon/cut_list.hpp"
+#include "daemon/local_socket.hpp"
+#include "daemon/log.hpp"
+#include "daemon/process_watch.hpp"
+#include "daemon/routing_table.hpp"
+#include "daemon/session.hpp"
+#include "protocol/engine.hpp"
+#include "wire/local.hpp"
+
+namespace vsync::daemon {
+
+class LocalSessions {
+ public:
+  LocalSessions(uv_loop_t* loop, LocalSocket& socket, protocol::Engine& engine, const SessionLimits& limits, Counters& counters,
+                Log& log);
+  ~LocalSessions();
+
+  /// Sees every publish and what the engine said to it; for the trace.
+  using PublishTap = std::function<void(protocol::SessionId, const wire::Publish&, const protocol::Payload&, bool accepted)>;
+  void set_publish_tap(PublishTap tap) { tap_ = std::move(tap); }
+
+  // ---- the phases of a turn, in this order
+  void receive(protocol::TimePoint now);
+  void submit();  ///< the directory records that the turn's requests need
+  [[nodiscard]] bool wants_submit() const { return !proposed_.empty(); }
+  /// Whether the engine was given anything since the last call.
+  [[nodiscard]] bool take_engine_used() { return std::exchange(engine_used_, false); }
+  void on_events(const std::vector<protocol::Event>& events);
+  void end_turn();
+
+  /// Whether something is to be received: the loop must not block.
+  [[nodiscard]] bool pending() { return socket_.pending(); }
+  /// When `receive` wants to be called even if nothing came.
+  [[nodiscard]] protocol::TimePoint next_deadline() const;
+  /// Tells every application that the daemon goes.
+  void shut_down();
+  [[nodiscard]] std::size_t count() const { return by_id_.size(); }
+
+ private:
+  struct IdHash {
+    std::size_t operator()(const protocol::SessionId& id) const { return id.high * 0x9e3779b97f4a7c15u ^ id.low; }
+  };
+  using Route = RoutingTable<Session>;
+
+  // ---- local_sessions.cpp
+  void on_request(LocalSocket::Request& request);
+  void on_stranger(LocalSocket::Request& request);
+  void open(LocalSocket::Request& request, const wire::Open& open);
+  bool take_over(Session& session, const wire::Open& open);
+  void welcome(Session& session);
+  void tell_what_was_missed(Session& session);
+  /// The last word, and the end of everything the session has here.
+  void end(Session& session, wire::ErrorCode code, std::string_view text, std::optional<protocol::LeaveReason> reason);
+  void end_for_misconduct(Session& session, wire::ErrorCode code, std::string_view text);
+  void detach(Session& session);
+  void forget(Session& session);
+  void crashed(Session& session, const char* how);
+  void look_after(protocol::TimePoint now);
+  void look_after(Session& session);
+  void on_deaths();
+  void ping(Session& session);
+  void propose(protocol::DirectoryOp op) { proposed_.push_back(std::move(op)); }
+  void keep_unsubmitted(const protocol::DirectoryOps& ops, std::size_t from);
+  void register_all();
+
+  // ---- session_requests.cpp
+  void on(Session& session, LocalSocket::Request& request, const wire::Open& open);
+  void on(Session& session, LocalSocket::Request& request, const wire::Join& join);
+  void on(Session& session, LocalSocket::Request& request, const wire::Leave& leave);
+  void on(Session& session, LocalSocket::Request& request, const wire::Publish& publish);
+  void on(Session& session, LocalSocket::Request& request, const wire::GoodbyeRequest& goodbye);
+  void on(Session& session, LocalSocket::Request& request, const wire::Pong& pong);
+  void on(Session& session, LocalSocket::Request& request, const wire::Query& query);
+  void on(Session& session, LocalSocket::Request& request, const wire::Received& received);
+  enum class Taken : std::uint8_t { yes, later };
+  Taken publish(Session& session, const wire::Publish& head, const protocol::Payload& body);
+  void resume_held();
+  void reject_held(Session& session);
+  void settle(Session& session, const wire::Publish& head, std::uint64_t bytes);
+  void tell_outcome(Session& session, const wire::OutcomeRun& run);
+  void tell_credit(Session& session);
+  void say_goodbye(Session& session);
+  void activate(Session& session, const std::string& group, Subscription& subscription, protocol::Position position);
+  void renew_strictness(Session& session);
+
+  // ---- session_stream.cpp
+  void on(const protocol::Delivered& delivered);
+  void on(const protocol::ViewInstalled& installed);
+  void on(const protocol::GroupViewChanged& changed);
+  void on(const protocol::SessionChanged& changed);
+  void on(const protocol::Marked& marked);
+  void on(const protocol::Resolved& resolved);
+  void on(const protocol::StateChanged& changed);
+  void on(const protocol::Resynced& resynced);
+  void on(const protocol::Writable& writable);
+  struct Recipient {
+    Session* session = nullptr;
+    bool filter = false;  ///< the chunk has topics it didn't ask for
+  };
+  void find_recipients(const protocol::Payload& payload);
+  void give(Session& session, Parcel parcel, bool windowed, protocol::Position last);
+  void flush_marks();
+  void tell_state();
+
+  // ---- sending
+  [[nodiscard]] Parcel parcel_of(const wire::ToClient& message);
+  void tell(Session& session, const wire::ToClient& message);
+  void touch(Session& session);
+  [[nodiscard]] Session* find(protocol::SessionId id);
+
+  LocalSocket& socket_;
+  protocol::Engine& engine_;
+  SessionLimits limits_;
+  Counters& counters_;
+  Log& log_;
+  RateLimit misconduct_;
+  RateLimit slowness_;
+  ProcessWatches processes_;
+  PublishTap tap_;
+
+  protocol::TimePoint now_;
+  protocol::TimePoint next_look_;
+  protocol::ComponentState component_ = protocol::ComponentState::joining;
+  protocol::ViewId view_;
+  CutList cuts_;
+  std::optional<protocol::Resynced> resynced_;  ///< until the next view says where the stream goes on
+
+  TextMap<std::unique_ptr<Session>> by_route_;
+  std::unordered_map<protocol::SessionId, Session*, IdHash> by_id_;
+  Route routes_;
+  std::vector<Session*> touched_;
+  std::vector<Session*> waiting_;   ///< their queue isn't empty
+  std::vector<Session*> holding_;   ///< they have held publishes
+  std::vector<Session*> unmarked_;  ///< they have something that isn't marked yet
+  bool engine_used_ = false;
+  protocol::DirectoryOps proposed_;
+  protocol::DirectoryOps deferred_;  ///< ends of sessions that the directory must learn of once it can
+  std::optional<protocol::Marked> marks_[2];
+  std::vector<Recipient> recipients_;
+  std::vector<std::byte> scratch_;
+  std::uint64_t next_nonce_;
+};
+
+}  // namespace vsync::daemon

@@ -1,0 +1,200 @@
+#include "daemon/peer_link.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace vsync::daemon {
+
+namespace {
+
+constexpr int send_hwm = 1000;
+// A dead process is noticed by the first refused attempt, so the first attempts come soon.
+constexpr int reconnect_ms = 10;
+constexpr int reconnect_ms_max = 200;
+// A path that swallows packets must not keep a connection, or an attempt at one, for TCP's own minutes.
+constexpr int connect_timeout_ms = 1000;
+constexpr int handshake_timeout_ms = 3000;
+constexpr int heartbeat_ms = 500;
+constexpr int heartbeat_timeout_ms = 2000;
+
+zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys) {
+  zmq::socket_t socket(context, zmq::socket_type::push);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::immediate, true);
+  socket.set(zmq::sockopt::sndhwm, send_hwm);
+  socket.set(zmq::sockopt::ipv6, true);
+  socket.set(zmq::sockopt::reconnect_ivl, reconnect_ms);
+  socket.set(zmq::sockopt::reconnect_ivl_max, reconnect_ms_max);
+  socket.set(zmq::sockopt::connect_timeout, connect_timeout_ms);
+  socket.set(zmq::sockopt::handshake_ivl, handshake_timeout_ms);
+  socket.set(zmq::sockopt::heartbeat_ivl, heartbeat_ms);
+  socket.set(zmq::sockopt::heartbeat_timeout, heartbeat_timeout_ms);
+  if (keys) {
+    socket.set(zmq::sockopt::curve_publickey, keys->public_key);
+    socket.set(zmq::sockopt::curve_secretkey, keys->secret_key);
+    socket.set(zmq::sockopt::curve_serverkey, peer.public_key);
+  }
+  return socket;
+}
+
+zmq::socket_t make_monitor(zmq::context_t& context, zmq::socket_t& watched, const std::string& name) {
+  const std::string address = "inproc://link-" + name;
+  const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED |
+                     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+  if (zmq_socket_monitor(watched.handle(), address.c_str(), events) != 0) throw zmq::error_t();
+  zmq::socket_t socket(context, zmq::socket_type::pair);
+  socket.set(zmq::sockopt::linger, 0);
+  socket.connect(address);
+  return socket;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- Outlet
+
+Outlet::Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
+               std::size_t queue_bytes_max)
+    : endpoint_(peer.endpoint),
+      queue_bytes_max_(queue_bytes_max),
+      socket_(make_push(context, peer, keys)),
+      wake_([] {}) {
+  uv_poll_init(loop, wake_.get(), socket_.get(zmq::sockopt::fd));
+}
+
+// The envelope's acceptance decides: a pipe that took the first part has room for the second.
+bool Outlet::try_send(Parcel& parcel) {
+  if (!socket_.send(parcel.envelope, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) return false;
+  (void)socket_.send(parcel.body, zmq::send_flags::dontwait);
+  return true;
+}
+
+std::size_t Outlet::send(Parcel parcel, bool heartbeat, bool link_up) {
+  if (queue_.empty() && try_send(parcel)) return 0;
+  if (!link_up) return 1;
+  std::size_t dropped = 0;
+  while (!queue_.empty() && queue_bytes_ + parcel.bytes() > queue_bytes_max_) {
+    auto oldest = std::find_if(queue_.begin(), queue_.end(), [](const Waiting& w) { return w.heartbeat; });
+    if (oldest == queue_.end()) return dropped + 1;
+    queue_bytes_ -= oldest->parcel.bytes();
+    queue_.erase(oldest);
+    ++dropped;
+  }
+  queue_bytes_ += parcel.bytes();
+  queue_.push_back({std::move(parcel), heartbeat});
+  watch(true);
+  return dropped;
+}
+
+void Outlet::flush() {
+  while (!queue_.empty()) {
+    const std::size_t bytes = queue_.front().parcel.bytes();
+    if (!try_send(queue_.front().parcel)) return;
+    queue_bytes_ -= bytes;
+    queue_.pop_front();
+  }
+  watch(false);
+}
+
+std::size_t Outlet::clear() {
+  queue_bytes_ = 0;
+  watch(false);
+  std::size_t dropped = queue_.size();
+  queue_.clear();
+  return dropped;
+}
+
+void Outlet::watch(bool on) {
+  if (on == watching_) return;
+  watching_ = on;
+  if (on) {
+    uv_poll_start(wake_.get(), UV_READABLE, &LoopHandle<uv_poll_t>::call<int, int>);
+  } else {
+    uv_poll_stop(wake_.get());
+  }
+}
+
+// ---------------------------------------------------------------- PeerLink
+
+PeerLink::PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
+                   std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed)
+    : name_(peer.name),
+      endpoint_(peer.endpoint),
+      counters_(counters),
+      log_(log),
+      changed_(std::move(changed)),
+      control_(loop, context, peer, keys, queue_bytes_max),
+      bulk_(loop, context, peer, keys, queue_bytes_max),
+      monitor_(make_monitor(context, control_.socket(), peer.name)),
+      monitor_poller_(loop, monitor_),
+      probe_(loop, *parse_endpoint(peer.endpoint), [this] { on_refused(); }) {
+  control_.connect();
+  bulk_.connect();
+}
+
+PeerLink::~PeerLink() { zmq_socket_monitor(control_.socket().handle(), nullptr, 0); }
+
+void PeerLink::send(Parcel parcel, bool bulk, bool heartbeat) {
+  const std::size_t dropped = (bulk ? bulk_ : control_).send(std::move(parcel), heartbeat, up_);
+  counters_.frames_dropped += dropped;
+  counters_.frames_sent += dropped == 0 ? 1 : 0;
+}
+
+void PeerLink::flush() {
+  control_.flush();
+  bulk_.flush();
+}
+
+void PeerLink::observe() {
+  while (monitor_poller_.readable()) {
+    zmq::message_t event;
+    zmq::message_t address;
+    if (!monitor_.recv(event, zmq::recv_flags::dontwait)) {
+      monitor_poller_.drained();
+      return;
+    }
+    (void)monitor_.recv(address, zmq::recv_flags::dontwait);
+    std::uint16_t kind = 0;
+    std::uint32_t value = 0;
+    std::memcpy(&kind, event.data<std::byte>(), sizeof kind);
+    std::memcpy(&value, event.data<std::byte>() + sizeof kind, sizeof value);
+    on_event(kind, value);
+  }
+}
+
+void PeerLink::on_event(std::uint16_t event, std::uint32_t value) {
+  switch (event) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return on_up();
+    case ZMQ_EVENT_DISCONNECTED: return on_down();
+    case ZMQ_EVENT_CONNECT_RETRIED: return up_ ? void() : probe_.probe();
+    default:
+      log_.limited(handshakes_, Severity::warning, "the handshake with a peer failed: compare its keys and ours; retrying",
+                   {{"PEER", name_}, {"ENDPOINT", endpoint_}, {"CODE", std::to_string(value)}});
+  }
+}
+
+void PeerLink::on_up() {
+  if (std::exchange(up_, true)) return;
+  refused_ = false;
+  ++counters_.links_up;
+  log_.info("link up", {{"PEER", name_}, {"ENDPOINT", endpoint_}});
+  changed_(name_, protocol::LinkState::up);
+}
+
+void PeerLink::on_down() {
+  if (std::exchange(up_, false)) {
+    ++counters_.links_down;
+    counters_.frames_dropped += control_.clear() + bulk_.clear();
+    log_.info("link down", {{"PEER", name_}, {"ENDPOINT", endpoint_}});
+    changed_(name_, protocol::LinkState::down);
+  }
+  probe_.probe();
+}
+
+void PeerLink::on_refused() {
+  if (up_ || std::exchange(refused_, true)) return;
+  log_.info("no process listens at the peer's address", {{"PEER", name_}, {"ENDPOINT", endpoint_}});
+  changed_(name_, protocol::LinkState::refused);
+}
+
+}  // namespace vsync::daemon

@@ -1,0 +1,93 @@
+#pragma once
+// The outgoing side of one peer: a control connection for everything small and urgent, a bulk connection for payload, so that
+// a burst of one never delays the other; what ZeroMQ doesn't take at once waits in a bounded queue. Nothing here blocks, and
+// what doesn't fit is dropped and counted: the protocol sends again what mattered.
+
+#include <uv.h>
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <zmq.hpp>
+
+#include "daemon/configuration.hpp"
+#include "daemon/counters.hpp"
+#include "daemon/curve_keys.hpp"
+#include "daemon/log.hpp"
+#include "daemon/loop_handle.hpp"
+#include "daemon/parcel.hpp"
+#include "daemon/refusal_probe.hpp"
+#include "daemon/zmq_poller.hpp"
+#include "protocol/link_state.hpp"
+
+namespace vsync::daemon {
+
+/// One PUSH connection and what waits for it.
+class Outlet {
+ public:
+  Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
+         std::size_t queue_bytes_max);
+
+  [[nodiscard]] zmq::socket_t& socket() { return socket_; }
+  void connect() { socket_.connect(endpoint_); }
+  /// How many frames were dropped to bound the queue. `heartbeat`: worthless when the next one follows.
+  std::size_t send(Parcel parcel, bool heartbeat, bool link_up);
+  void flush();
+  /// The link is gone, and with it what waited.
+  std::size_t clear();
+
+ private:
+  struct Waiting {
+    Parcel parcel;
+    bool heartbeat;
+  };
+  bool try_send(Parcel& parcel);
+  void watch(bool on);
+
+  std::string endpoint_;
+  std::size_t queue_bytes_max_;
+  std::deque<Waiting> queue_;
+  std::size_t queue_bytes_ = 0;
+  zmq::socket_t socket_;
+  LoopHandle<uv_poll_t> wake_;  ///< only while something waits: nobody else would take the socket's commands
+  bool watching_ = false;
+};
+
+class PeerLink {
+ public:
+  using Changed = std::function<void(const std::string& peer, protocol::LinkState state)>;
+
+  PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
+           std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed);
+  ~PeerLink();
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  void send(Parcel parcel, bool bulk, bool heartbeat);
+  void flush();
+  /// Takes what the monitor says of the control connection.
+  void observe();
+  [[nodiscard]] bool pending() { return monitor_poller_.pending(); }
+
+ private:
+  void on_event(std::uint16_t event, std::uint32_t value);
+  void on_up();
+  void on_down();
+  void on_refused();
+
+  std::string name_;
+  std::string endpoint_;
+  Counters& counters_;
+  Log& log_;
+  Changed changed_;
+  bool up_ = false;
+  bool refused_ = false;
+  RateLimit handshakes_;
+  Outlet control_;
+  Outlet bulk_;
+  zmq::socket_t monitor_;
+  ZmqPoller monitor_poller_;
+  RefusalProbe probe_;
+};
+
+}  // namespace vsync::daemon

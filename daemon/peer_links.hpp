@@ -1,0 +1,69 @@
+#pragma once
+// All links between this daemon and its peers: one bound PULL socket for what comes in, a PeerLink per peer for what goes out.
+// With CURVE a frame is taken only if it names the node whose key it came under.
+
+#include <uv.h>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+#include "daemon/configuration.hpp"
+#include "daemon/counters.hpp"
+#include "daemon/curve_keys.hpp"
+#include "daemon/log.hpp"
+#include "daemon/peer_link.hpp"
+#include "daemon/zap_handler.hpp"
+#include "daemon/zmq_poller.hpp"
+#include "protocol/engine.hpp"
+
+namespace vsync::daemon {
+
+struct LinkChange {
+  std::string peer;
+  protocol::LinkState state;
+};
+
+class PeerLinks {
+ public:
+  /// Binds and connects. Throws StartError (usage, in_use, network).
+  PeerLinks(uv_loop_t* loop, zmq::context_t& context, const Configuration& configuration, Counters& counters, Log& log);
+
+  /// Called before the loop blocks: whether it must not.
+  [[nodiscard]] bool pending();
+  /// Looks at handshakes and links; appends what changed to `changes`.
+  void observe(std::vector<LinkChange>& changes);
+  /// Receives up to a budget; each sound frame goes to `use`.
+  template <class Use>
+  void receive(Use&& use) {
+    for (std::size_t i = 0; poller_ && i < receive_budget && poller_->readable(); ++i) {
+      if (std::optional<protocol::Frame> frame = receive_one()) use(*frame);
+    }
+  }
+  void send(std::span<const protocol::Outgoing> frames);
+  /// Sends what waited.
+  void flush();
+
+ private:
+  static constexpr std::size_t receive_budget = 256;
+  std::optional<protocol::Frame> receive_one();
+  bool take_parts(zmq::message_t& envelope, zmq::message_t& body);
+  void bind(zmq::context_t& context, const Configuration& configuration);
+  [[nodiscard]] Parcel seal(const protocol::Frame& frame);
+
+  Counters& counters_;
+  Log& log_;
+  RateLimit malformed_;
+  std::optional<KeyPair> keys_;
+  std::vector<LinkChange> changes_;
+  std::vector<std::byte> scratch_;
+  std::unique_ptr<ZapHandler> zap_;
+  zmq::socket_t inbound_;
+  std::unique_ptr<ZmqPoller> poller_;
+  std::vector<std::unique_ptr<PeerLink>> links_;
+};
+
+}  // namespace vsync::daemon

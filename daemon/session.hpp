@@ -1,0 +1,89 @@
+#pragma once
+// One connection of an application: what it asked for, what it was given, what waits.
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/local_socket.hpp"
+#include "daemon/process_watch.hpp"
+#include "daemon/session_queue.hpp"
+#include "protocol/ids.hpp"
+#include "protocol/payload.hpp"
+#include "wire/local.hpp"
+
+namespace vsync::daemon {
+
+/// A group or pattern that the application asked for.
+struct Subscription {
+  std::uint32_t request = 0;
+  wire::DeliverOn deliver_on = wire::DeliverOn::order;
+  bool submitted = false;  ///< the ordered record is under way or has been
+  bool active = false;     ///< Joined was told: messages come
+  bool leaving = false;
+  bool rejoin = false;     ///< joined again while the leave was under way
+};
+
+/// A publish that the protocol doesn't take yet.
+struct HeldPublish {
+  wire::Publish head;
+  protocol::Payload body;
+};
+
+struct Session {
+  enum class Stage : std::uint8_t {
+    opening,  ///< not welcomed yet
+    open,
+    ended,    ///< its last word waits to be sent
+  };
+
+  Session(LocalSocket& socket, std::string route, std::uint64_t window_bytes, std::uint64_t queue_bytes_max)
+      : queue(socket, std::move(route), window_bytes, queue_bytes_max) {}
+
+  Stage stage = Stage::opening;
+  protocol::SessionId id;
+  std::string application;
+  PeerCredentials credentials;
+  SessionQueue queue;
+  protocol::TimePoint opened_at;
+  protocol::TimePoint ended_at;
+
+  // ---- in the directory
+  bool submitted = false;   ///< OpenSession is under way or has been
+  bool registered = false;  ///< the directory knows that it lives here
+  bool spoke_before = false;  ///< it has published in an earlier connection or incarnation: its session must still be known
+  std::optional<protocol::Position> last_position;  ///< where an earlier connection of it ended, until answered
+  std::map<std::string, Subscription, std::less<>> subscriptions;
+  wire::DeliverOn waits_for = wire::DeliverOn::order;  ///< the strictest of its subscriptions
+
+  // ---- publishing
+  wire::Credit published;   ///< in all
+  wire::Credit accepted;    ///< of these, taken by the protocol or rejected
+  wire::Credit granted;     ///< as last told
+  std::uint64_t last_n = 0;
+  std::uint64_t unresolved = 0;
+  std::deque<HeldPublish> held;
+  std::optional<wire::OutcomeRun> outcome;  ///< grows until told
+  bool goodbye = false;
+
+  // ---- alive?
+  std::shared_ptr<ProcessWatch> process;
+  bool process_trusted = false;  ///< it answered a ping sent after its process was opened
+  std::uint64_t nonce = 0;       ///< of the last ping
+  protocol::TimePoint heard_at;
+  protocol::TimePoint next_ping;
+  std::optional<protocol::TimePoint> gone_since;
+
+  // ---- marks
+  protocol::Position delivered;       ///< last position handed to it
+  protocol::Position marked[2];       ///< by Level::uniform, Level::safe: up to here it has nothing unmarked
+  bool unmarked[2] = {false, false};  ///< something was delivered beyond
+
+  bool touched = false;  ///< in the list of those to look at when the turn ends
+  bool waiting = false;  ///< in the list of those whose queue isn't empty
+};
+
+}  // namespace vsync::daemon

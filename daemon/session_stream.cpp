@@ -1,0 +1,281 @@
+// What the protocol says, in its order, handed to whom it concerns. A chunk is routed as a whole, encoded once and shared by all
+// its subscribers.
+
+#include <algorithm>
+
+#include "daemon/local_sessions.hpp"
+#include "daemon/payload_message.hpp"
+#include "daemon/queries.hpp"
+#include "protocol/directory.hpp"
+#include "wire/record.hpp"
+
+namespace vsync::daemon {
+
+using protocol::ComponentState;
+using protocol::Level;
+using protocol::Position;
+using wire::ErrorCode;
+
+void LocalSessions::on_events(const std::vector<protocol::Event>& events) {
+  for (const protocol::Event& event : events) {
+    std::visit([this](const auto& e) { on(e); }, event);
+  }
+}
+
+// ---------------------------------------------------------------- messages
+
+// Whoever wants any topic of the chunk; those who don't want all of them are told to filter.
+void LocalSessions::find_recipients(const protocol::Payload& payload) {
+  recipients_.clear();
+  wire::RecordReader reader(payload.bytes());
+  wire::Record record;
+  std::string_view topic;
+  bool first = true;
+  while (reader.next(record)) {
+    if (!first && (!record.new_topic || record.topic == topic)) continue;
+    topic = record.topic;
+    const auto wanted = routes_.match(topic);
+    if (first) {
+      for (Session* session : wanted) recipients_.push_back({session, false});
+      first = false;
+      continue;
+    }
+    // Both are sorted by session.
+    for (Recipient& recipient : recipients_) {
+      if (!std::binary_search(wanted.begin(), wanted.end(), recipient.session)) recipient.filter = true;
+    }
+    const std::size_t known = recipients_.size();
+    const auto before = [](const Recipient& a, const Recipient& b) { return a.session < b.session; };
+    for (Session* session : wanted) {
+      const auto end = recipients_.begin() + static_cast<std::ptrdiff_t>(known);
+      if (!std::binary_search(recipients_.begin(), end, Recipient{session}, before)) recipients_.push_back({session, true});
+    }
+    std::inplace_merge(recipients_.begin(), recipients_.begin() + static_cast<std::ptrdiff_t>(known), recipients_.end(), before);
+  }
+}
+
+void LocalSessions::on(const protocol::Delivered& delivered) {
+  const protocol::Chunk& chunk = delivered.chunk;
+  Position last = delivered.first;
+  last.seq = last.seq + (chunk.count - 1);
+  cuts_.delivered(last);
+  if (routes_.empty() || delivered.skip >= chunk.count) return;
+  find_recipients(chunk.payload);
+  if (recipients_.empty()) return;
+
+  wire::Deliver deliver{.first = delivered.first,
+                        .count = chunk.count,
+                        .skip = delivered.skip,
+                        .publisher_node = delivered.publisher.name,
+                        .publisher_session = chunk.session,
+                        .ordered_at = delivered.ordered_at,
+                        .filter = false,
+                        .level = chunk.level};
+  Parcel parcels[2];  // as it is, and to be filtered
+  for (const Recipient& recipient : recipients_) {
+    Parcel& parcel = parcels[recipient.filter ? 1 : 0];
+    if (parcel.envelope.size() == 0) {
+      Parcel& other = parcels[recipient.filter ? 0 : 1];
+      deliver.filter = recipient.filter;
+      parcel.envelope = parcel_of(deliver).envelope;
+      if (other.envelope.size() == 0) {
+        parcel.body = message_of(chunk.payload);
+      } else {
+        parcel.body.copy(other.body);
+      }
+    }
+    counters_.deliveries_sent += chunk.count;
+    give(*recipient.session, parcel.share(), true, last);
+  }
+}
+
+void LocalSessions::give(Session& session, Parcel parcel, bool windowed, Position last) {
+  if (session.waits_for == wire::DeliverOn::order) {
+    session.queue.push(std::move(parcel), windowed);
+  } else {
+    session.queue.hold(std::move(parcel), windowed, last);
+  }
+  if (!session.unmarked[0] && !session.unmarked[1]) unmarked_.push_back(&session);
+  for (int grade = 0; grade < 2; ++grade) {
+    if (std::exchange(session.unmarked[grade], true)) continue;
+    session.marked[grade] = session.delivered;
+  }
+  session.delivered = last;
+  touch(session);
+}
+
+// ---------------------------------------------------------------- marks
+
+// Marks are cumulative: of those of one turn only the last of each kind is told.
+void LocalSessions::on(const protocol::Marked& marked) {
+  if (marked.level == Level::agreed) return;
+  std::optional<protocol::Marked>& waiting = marks_[marked.level == Level::safe ? 1 : 0];
+  if (waiting && (waiting->of_view != marked.of_view || waiting->member_lost_before != marked.member_lost_before ||
+                  waiting->up_to.lane != marked.up_to.lane)) {
+    flush_marks();
+  }
+  waiting = marked;
+}
+
+void LocalSessions::flush_marks() {
+  for (int grade = 0; grade < 2; ++grade) {
+    if (!marks_[grade]) continue;
+    const protocol::Marked marked = *std::exchange(marks_[grade], std::nullopt);
+    const wire::DeliverOn confirms = grade == 1 ? wire::DeliverOn::safe : wire::DeliverOn::uniform;
+    Parcel parcel = parcel_of(wire::Mark{marked.up_to, marked.level, marked.of_view.number, marked.member_lost_before});
+    for (Session* session : unmarked_) {
+      if (session->waits_for <= confirms) session->queue.release(marked.up_to);
+      if (!session->unmarked[grade] || marked.up_to <= session->marked[grade]) continue;
+      session->marked[grade] = marked.up_to;
+      if (marked.up_to >= session->delivered) session->unmarked[grade] = false;
+      session->queue.push(parcel.share());
+      touch(*session);
+    }
+  }
+  std::erase_if(unmarked_, [](Session* session) { return !session->unmarked[0] && !session->unmarked[1] && !session->queue.holding(); });
+}
+
+// ---------------------------------------------------------------- groups and sessions
+
+void LocalSessions::on(const protocol::GroupViewChanged& changed) {
+  cuts_.delivered(changed.position);
+  for (const protocol::GroupMember& member : changed.joined) {
+    Session* session = find(member.session);
+    if (session == nullptr) continue;
+    auto known = session->subscriptions.find(changed.group);
+    if (known != session->subscriptions.end()) activate(*session, known->first, known->second, changed.position);
+  }
+  const auto concerned = routes_.match(changed.group);
+  if (!concerned.empty()) {
+    Parcel parcel = parcel_of(wire::GroupView{changed.position, changed.group, changed.number, changed.members, changed.joined, changed.left});
+    const bool presence = wire::is_pattern(changed.group);
+    for (Session* session : concerned) {
+      // A pattern's presence group is seen by its observers, not by those of wider patterns.
+      if (presence && !session->subscriptions.contains(changed.group)) continue;
+      give(*session, parcel.share(), false, changed.position);
+    }
+  }
+  for (const protocol::Departure& departure : changed.left) {
+    Session* session = find(departure.member.session);
+    if (session == nullptr) continue;
+    auto known = session->subscriptions.find(changed.group);
+    if (known == session->subscriptions.end()) continue;
+    if (known->second.active) routes_.remove(changed.group, session);
+    if (known->second.rejoin) {
+      known->second.active = known->second.leaving = known->second.rejoin = false;
+    } else {
+      session->subscriptions.erase(known);
+    }
+    renew_strictness(*session);
+  }
+}
+
+void LocalSessions::on(const protocol::SessionChanged& changed) {
+  Session* session = find(changed.session);
+  if (session == nullptr) return;
+  if (!changed.open) {
+    // While it opens, this is the end of a former connection of it.
+    if (!session->registered) return;
+    session->submitted = false;
+    return end(*session, ErrorCode::session_expired, "the session was ended", std::nullopt);
+  }
+  if (changed.node != engine_.self()) {
+    if (!session->registered) return;
+    return end(*session, ErrorCode::session_moved, "the session was opened at " + changed.node.name, std::nullopt);
+  }
+  if (session->spoke_before && !changed.resumed && !session->registered) {
+    return end(*session, ErrorCode::session_expired, "the session ended while it was away",
+               protocol::LeaveReason::expired);
+  }
+  session->registered = true;
+  welcome(*session);
+  // A session that moved here brought its memberships along: to join them again makes no record that would be told.
+  for (auto& [group, subscription] : session->subscriptions) {
+    if (changed.resumed && engine_.directory().is_member(session->id, group)) activate(*session, group, subscription, *cuts_.now());
+  }
+  if (!session->held.empty()) resume_held();
+}
+
+void LocalSessions::on(const protocol::Resolved& resolved) {
+  Session* session = find(resolved.session);
+  if (session == nullptr) return;
+  using Kind = wire::OutcomeRun::Kind;
+  wire::OutcomeRun run{resolved.first_n, resolved.count, Kind::ok, resolved.first, ErrorCode::not_primary};
+  switch (resolved.outcome) {
+    case protocol::Outcome::ok: break;
+    case protocol::Outcome::ordered: return;  // the final word follows
+    case protocol::Outcome::rejected: run.kind = Kind::rejected; break;
+    case protocol::Outcome::unresolved: run.kind = Kind::resend; break;
+    case protocol::Outcome::session_expired: run.kind = Kind::session_expired; break;
+  }
+  tell_outcome(*session, run);
+}
+
+void LocalSessions::on(const protocol::Writable&) { resume_held(); }
+
+// ---------------------------------------------------------------- views and states
+
+void LocalSessions::on(const protocol::ViewInstalled& installed) {
+  flush_marks();
+  view_ = installed.view.id;
+  cuts_.installed(view_);
+  log_.set_view(name_of(view_));
+  std::string members;
+  for (const protocol::Member& member : installed.view.members) members += (members.empty() ? "" : ",") + member.node.name;
+  log_.notice(installed.restart ? "view installed (restart formation)" : "view installed", {{"MEMBERS", members}});
+  if (!resynced_) return tell_state();
+
+  // This node is back as a new one: the stream goes on here.
+  const protocol::Resynced back = *std::exchange(resynced_, std::nullopt);
+  wire::Resync resync;
+  resync.last_common = back.last_common;
+  if (back.orphaned_from && back.orphaned_to) resync.orphaned = std::pair{*back.orphaned_from, *back.orphaned_to};
+  resync.missed_from = {back.last_common.epoch, back.last_common.view, back.last_common.lane, back.last_common.seq + 1};
+  resync.missed_to = *cuts_.now();
+  Parcel parcel = parcel_of(resync);
+  for (auto& [id, session] : by_id_) {
+    if (session->stage != Session::Stage::open) continue;
+    session->queue.push(parcel.share());
+    touch(*session);
+  }
+  tell_state();
+}
+
+void LocalSessions::on(const protocol::Resynced& resynced) {
+  flush_marks();
+  resynced_ = resynced;
+  cuts_.cut_back(resynced.last_common);
+  log_.warning("this node was excluded and comes back as a new one",
+               {{"ORPHANED", resynced.orphaned_from ? "yes" : "no"}, {"LAST_COMMON", std::to_string(resynced.last_common.seq.value)}});
+  for (auto& [id, session] : by_id_) {
+    session->submitted = session->registered = false;
+    session->queue.drop_held_beyond(resynced.last_common);
+    for (auto& [group, subscription] : session->subscriptions) subscription.submitted = false;
+  }
+}
+
+void LocalSessions::on(const protocol::StateChanged& changed) {
+  component_ = changed.state;
+  const protocol::Status status = engine_.status();
+  log_.notice(std::string("state: ") + name_of(changed.state), {{"WAITS_FOR", status.waits_for}});
+  tell_state();
+  if (component_ == ComponentState::primary) {
+    register_all();
+  } else {
+    std::vector<Session*> opening;
+    for (auto& [id, session] : by_id_) opening.push_back(session);
+    for (Session* session : opening) welcome(*session);
+  }
+  resume_held();  // or reject those that don't want to wait
+}
+
+void LocalSessions::tell_state() {
+  Parcel parcel = parcel_of(wire::State{component_, engine_.status().waits_for, view_.epoch.number, view_.number});
+  for (auto& [id, session] : by_id_) {
+    if (session->stage != Session::Stage::open) continue;
+    session->queue.push(parcel.share());
+    touch(*session);
+  }
+}
+
+}  // namespace vsync::daemon

@@ -1,0 +1,57 @@
+#include "daemon/trace_writer.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "checker/digest.hpp"
+#include "checker/trace_text.hpp"
+#include "daemon/start_error.hpp"
+
+namespace vsync::daemon {
+
+TraceWriter::TraceWriter(const std::string& path, protocol::TimePoint now, const protocol::NodeId& self, bool with_disk)
+    : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)), tap_(self) {
+  if (!file_.valid()) throw StartError(ExitStatus::usage, "key 'trace_file' = '" + path + "': " + std::strerror(errno));
+  trace_.add(now, self, checker::NodeStarted{with_disk});
+}
+
+void TraceWriter::published(protocol::TimePoint now, protocol::SessionId session, const wire::Publish& head,
+                            const protocol::Payload& body, bool accepted) {
+  tap_.published(trace_, now,
+                 {session, head.first_n, head.count, protocol::Lane{}, head.level, checker::Digest().add(body.bytes()).value(), accepted});
+}
+
+void TraceWriter::record(protocol::TimePoint now, const protocol::NodeId& self, const protocol::Outbox& outbox) {
+  tap_.record(trace_, now, self, outbox);
+}
+
+void TraceWriter::stopped(protocol::TimePoint now) {
+  trace_.add(now, tap_.self(), checker::Crashed{});
+  write();
+}
+
+bool TraceWriter::write() {
+  if (trace_.events.empty() || broken_) return true;
+  lines_.clear();
+  for (const checker::TraceEvent& event : trace_.events) {
+    lines_ += checker::to_line(event);
+    lines_ += '\n';
+  }
+  trace_.events.clear();
+  std::string_view rest = lines_;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(file_.get(), rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      broken_ = true;
+      return false;
+    }
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace vsync::daemon

@@ -1,0 +1,36 @@
+#pragma once
+// The trace of this daemon as a file that the checker reads. A turn's events are in the file (the system's cache) before any
+// of its frames is sent, so that a killed daemon's trace never lacks what others saw of it.
+
+#include <string>
+
+#include "checker/tap.hpp"
+#include "checker/trace.hpp"
+#include "daemon/unique_fd.hpp"
+#include "protocol/engine.hpp"
+#include "wire/local.hpp"
+
+namespace vsync::daemon {
+
+class TraceWriter {
+ public:
+  /// Appends to `path`. Throws StartError.
+  TraceWriter(const std::string& path, protocol::TimePoint now, const protocol::NodeId& self, bool with_disk);
+
+  void published(protocol::TimePoint now, protocol::SessionId session, const wire::Publish& head, const protocol::Payload& body,
+                 bool accepted);
+  void record(protocol::TimePoint now, const protocol::NodeId& self, const protocol::Outbox& outbox);
+  /// An orderly end.
+  void stopped(protocol::TimePoint now);
+  /// False: the file can't be written any more, and isn't tried again.
+  bool write();
+
+ private:
+  UniqueFd file_;
+  checker::Tap tap_;
+  checker::Trace trace_;
+  std::string lines_;
+  bool broken_ = false;
+};
+
+}  // namespace vsync::daemon
