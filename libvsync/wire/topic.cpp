@@ -1,7 +1,5 @@
 // Names of topics and patterns, and which topics a pattern means.
 
-#include <algorithm>
-
 #include "wire/limits.hpp"
 #include "wire/record.hpp"
 #include "wire/text.hpp"
@@ -19,28 +17,45 @@ std::string_view take_level(std::string_view& name) {
 
 bool is_wildcard(std::string_view level) { return level == "*" || level == ">"; }
 
-/// Everything a name must be but for its wildcards.
-bool well_formed(std::string_view name) {
-  if (name.empty() || name.size() > topic_bytes_max || name.back() == '.') return false;
-  const auto plain = [](char c) { return c > ' ' && c < 0x7f; };
-  // Plain ASCII is what nearly all names are; only others pay for the decoding of UTF-8.
-  if (!std::all_of(name.begin(), name.end(), plain) && (!printable(name) || name.find(' ') != std::string_view::npos)) return false;
+struct Form {
+  bool sound = false;      ///< everything a name must be but for its wildcards
+  bool wildcards = false;  ///< has '*' or '>' anywhere
+};
+
+/// In one pass: the topic of every record is checked, at the publisher's daemon and at each subscriber.
+Form form_of(std::string_view name) {
+  if (name.empty() || name.size() > topic_bytes_max) return {};
+  Form form;
+  bool plain = true;
   std::size_t levels = 1;
   char before = '.';
   for (const char c : name) {
-    if (c == '.' && before == '.') return false;
-    levels += c == '.';
+    if (c == '.') {
+      if (before == '.') return {};
+      ++levels;
+    } else if (c == '*' || c == '>') {
+      form.wildcards = true;
+    } else {
+      plain &= c > ' ' && c < 0x7f;
+    }
     before = c;
   }
-  return levels <= topic_levels_max;
+  if (before == '.' || levels > topic_levels_max) return {};
+  // Plain ASCII is what nearly all names are; only others pay for the decoding of UTF-8.
+  form.sound = plain || (printable(name) && name.find(' ') == std::string_view::npos);
+  return form;
 }
 
 }  // namespace
 
-bool valid_topic(std::string_view topic) { return well_formed(topic) && topic.find_first_of("*>") == std::string_view::npos; }
+bool valid_topic(std::string_view topic) {
+  const Form form = form_of(topic);
+  return form.sound && !form.wildcards;
+}
 
 bool valid_pattern(std::string_view pattern) {
-  if (!well_formed(pattern)) return false;
+  const Form form = form_of(pattern);
+  if (!form.sound || !form.wildcards) return form.sound;
   while (!pattern.empty()) {
     const std::string_view level = take_level(pattern);
     if (level == ">" && !pattern.empty()) return false;
