@@ -27,6 +27,7 @@ class BadInput(ClusterTest):
         self.publisher_there = self.publisher(self.cluster, "a", "prices", rate=200)
         self.honest.wait_count(50)
         self.pid = self.cluster.pid("a")
+        self.counted = self.cluster.status("a")["counters"]
         self.memory = resident_bytes(self.pid)
 
     def assert_unharmed(self):
@@ -37,6 +38,9 @@ class BadInput(ClusterTest):
         self.assertEqual(self.cluster.pid("a"), self.pid, "the same process")
         self.assertEqual(self.honest.of_kind("resync"), [])
         self.assertLess(resident_bytes(self.pid) - self.memory, MEMORY_GROWTH_MAX)
+
+    def counted_since(self, name):
+        return self.cluster.status("a")["counters"][name] - self.counted[name]
 
     def connect(self, said=b""):
         connection = zmtp.connect(self.cluster.socket("a"))
@@ -68,6 +72,7 @@ class BadInput(ClusterTest):
                       [hello, b"", b""], [hello, b"a body where none belongs"], [hello[:-9], b""], [hello + bytes(8), b""],
                       [zmtp.open_message(version=9), b""], [b"\0" * 100000, b""]):
             self.assert_session_ends(zmtp.message(*wrong))
+        self.assertGreater(self.counted_since("sessions_malformed") + self.counted_since("sessions_refused"), 0)
         self.assert_unharmed()
 
     def test_wrong_publishes(self):
@@ -83,6 +88,7 @@ class BadInput(ClusterTest):
             hello = zmtp.message(zmtp.with_fresh_session(zmtp.open_message()), b"")
             self.assert_session_ends(hello, zmtp.message(envelope, body))
         self.assert_session_ends(zmtp.message(publish, good))  # without Open
+        self.assertGreaterEqual(self.counted_since("sessions_malformed"), 10)
         self.assert_unharmed()
 
     def test_a_frame_that_claims_gigabytes_is_cut_off(self):

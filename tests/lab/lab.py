@@ -27,7 +27,7 @@ NODES_MAX = len(string.ascii_lowercase)
 SOCKET_PATH_MAX = 107  # bytes that fit a unix socket address
 UP_WITHIN_S = 30
 STOP_WITHIN_S = 20
-POLL_S = 0.02
+POLL_S = 0.01
 
 
 class LabError(Exception):
@@ -332,9 +332,8 @@ class Lab:
 
         def missing():
             said = {node: self._summary(self.status(node)) for node in nodes}
-            dead = [node for node in nodes if not self.pid(node)]
-            ended = f"; not running: {', '.join(dead)}, last words: {self.last_words(dead[0])}" if dead else ""
-            return f"one primary view of {', '.join(nodes)}; they say {said}{ended}"
+            silent = next((node for node in nodes if not self.pid(node)), nodes[0])
+            return f"one primary view of {', '.join(nodes)}; they say {said}; last words of {silent}: {self.last_words(silent)}"
 
         return wait_until(lambda: self.common_view(nodes), within_s, missing)
 
@@ -353,7 +352,8 @@ class Lab:
         if not status:
             return "nothing"
         view = status.get("view") or {}
-        return f"{status.get('state')} in view {view.get('number')} of {','.join(self.members(status))}"
+        waits = f", waits for {status['waits_for']}" if status.get("waits_for") else ""
+        return f"{status.get('state')} in view {view.get('number')} of {','.join(self.members(status))}{waits}"
 
     # ---- commands inside
 
