@@ -90,7 +90,7 @@ struct Frame {
   clusterHigh @1 :UInt64;     # both 0 only while forming or joining
   clusterLow @2 :UInt64;
   from @3 :NodeId;
-  to @4 :NodeId;              # counter and random 0 where the sender doesn't know them yet
+  to @4 :NodeId;              # empty for every peer; counter and random 0 where the sender doesn't know them yet
   union {
     heartbeat @5 :Heartbeat;
     data @6 :Data;

@@ -63,7 +63,8 @@ protocol::Frame read_frame(peer_schema::Frame::Reader in, const protocol::Payloa
   protocol::Frame frame;
   frame.cluster = {.high = in.getClusterHigh(), .low = in.getClusterLow()};
   frame.from = read_node(in.getFrom(), "frame: from");
-  frame.to = read_node(in.getTo(), "frame: to");
+  // Without a name it is for every peer: one encoding for all of them.
+  if (in.getTo().getName().size() > 0) frame.to = read_node(in.getTo(), "frame: to");
   frame.body = read_body(in, body);
   return frame;
 }
