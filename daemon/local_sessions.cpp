@@ -162,8 +162,8 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
     session.credentials = *credentials;
     session.process = processes_.watch(credentials->pid);
   }
+  session.next_ping = now_ + limits_.ping_every;
   ++counters_.sessions_opened;
-  ping(session);
   if (take_over(session, opening)) return welcome(session);
   by_id_[session.id] = &session;
   if (component_ != ComponentState::primary) return welcome(session);
@@ -197,6 +197,7 @@ void LocalSessions::welcome(Session& session) {
   welcome.state = component_;
   tell(session, welcome);
   tell_what_was_missed(session);
+  ping(session);  // its answer proves that the process opened above is the one that speaks
 }
 
 // The stream of an earlier connection ended at a position; what came after it has passed.
@@ -277,7 +278,7 @@ void LocalSessions::on_deaths() {
     if (session->process && session->process->dead()) dead.push_back(session);
   }
   for (Session* session : dead) {
-    if (session->process_trusted) {
+    if (session->process_trusted || session->stage == Session::Stage::opening) {
       crashed(*session, "its process died");
     } else {
       // Perhaps a process that got the same pid: only the connection can tell now.
@@ -301,7 +302,7 @@ void LocalSessions::look_after(Session& session) {
     if (session.queue.empty() || session.queue.gone() || now_ - session.ended_at >= last_word_kept) forget(session);
     return;
   }
-  if (now_ >= session.next_ping && !session.queue.gone()) ping(session);
+  if (now_ >= session.next_ping && session.stage == Session::Stage::open && !session.queue.gone()) ping(session);
   if (session.queue.gone() && !session.gone_since) session.gone_since = now_;
   if (session.gone_since) {
     const bool nobody = session.credentials.pid > 0 && (!session.process || session.process->dead());
