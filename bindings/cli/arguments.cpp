@@ -1,0 +1,133 @@
+#include "arguments.hpp"
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include "exit_status.hpp"
+
+namespace vsync::cli {
+namespace {
+
+const std::map<std::string, Level> levels{{"agreed", Level::agreed}, {"uniform", Level::uniform}, {"safe", Level::safe}};
+const std::map<std::string, DeliverOn> confirmations{{"uniform", DeliverOn::uniform}, {"safe", DeliverOn::safe}};
+
+constexpr const char* footer = R"(Exit status: 0 done, 1 the wait ran out before --count, 2 usage, 3 no connection to the daemon,
+4 refused, 5 messages or outcomes lost.)";
+
+std::pair<std::string, std::string> split_header(const std::string& text) {
+  const auto equals = text.find('=');
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+std::string check_header(const std::string& text) {
+  const auto equals = text.find('=');
+  return equals == std::string::npos || equals == 0 ? "'" + text + "' is not NAME=VALUE" : "";
+}
+
+/// The parser's option objects refer to the fields: both live until the parsing is done.
+struct Parser {
+  CLI::App app{"Publish to and subscribe to vsync's topics, and ask its daemon how it is.", "vsync"};
+  Arguments arguments;
+  PubArguments pub;
+  SubArguments sub;
+  StatusArguments status;
+  GroupsArguments groups;
+  MembersArguments members;
+  BootstrapArguments bootstrap;
+  std::string text;
+  std::vector<std::string> headers;
+  double wait_s = 0;
+  std::string when_blocked = "fail";
+
+  Parser() {
+    app.footer(footer);
+    app.require_subcommand(1);
+    app.set_version_flag("--version", "vsync " VSYNC_VERSION);
+    app.add_option("--endpoint", arguments.endpoint, "Where the daemon listens, ipc://PATH (default: $VSYNC_ENDPOINT, else the system's daemon, else this user's)")
+        ->type_name("ENDPOINT");
+    app.add_option("--application", arguments.application, "Name of this program in group views")->type_name("NAME");
+    app.fallthrough();
+    add_pub();
+    add_sub();
+    add_questions();
+  }
+
+  void add_pub() {
+    CLI::App* command = app.add_subcommand("pub", "Publish TEXT, or each line of standard input, to a topic");
+    command->add_option("TOPIC", pub.topic, "For example news.world")->required()->type_name("");
+    command->add_option("TEXT", text, "The message; without it, one message per line of standard input")->type_name("");
+    command->add_option("--level", pub.level, "How it is to be confirmed: agreed (default), uniform, safe")
+        ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case).description(""))->type_name("LEVEL");
+    command->add_option("--key", pub.key, "Key of the last value it replaces")->type_name("KEY");
+    command->add_option("--header", headers, "A header, NAME=VALUE; may be repeated")->type_name("NAME=VALUE")->check(check_header)
+        ->allow_extra_args(false);
+    command->add_option("--rate", pub.rate, "Messages per second (default: as fast as it goes)")->type_name("N")->check(CLI::PositiveNumber.description(""));
+    command->add_option("--timeout", pub.timeout_s, "How long to wait for the outcomes at the end, in seconds (default 30)")
+        ->type_name("SECONDS")->check(CLI::NonNegativeNumber.description(""));
+    command->add_option("--when-blocked", when_blocked, "Without a primary view: fail (default) or wait")
+        ->type_name("fail|wait")->check(CLI::IsMember({"fail", "wait"}).description(""));
+  }
+
+  void add_sub() {
+    CLI::App* command = app.add_subcommand("sub", "Join topics, or patterns such as 'news.>', and print what comes");
+    command->add_option("TOPIC", sub.topics, "Topics, or patterns with '*' (one level) and '>' (the rest)")->required()->type_name("");
+    command->add_option("--count", sub.count, "End after so many messages")->type_name("N")->check(CLI::PositiveNumber.description(""));
+    command->add_option("--wait", wait_s, "End when no message came for so long")->type_name("SECONDS")->check(CLI::NonNegativeNumber.description(""));
+    auto* raw = command->add_flag("--raw", sub.raw, "Only the data, a line break after each");
+    command->add_flag("--json", sub.json, "One JSON object per line")->excludes(raw);
+    command->add_flag("!--no-views", sub.views, "Leave out the groups' views");
+    command->add_option("--on-confirm", sub.deliver_on, "Deliver when confirmed: uniform or safe (default: at once, in order)")
+        ->transform(CLI::CheckedTransformer(confirmations, CLI::ignore_case).description(""))->type_name("LEVEL");
+  }
+
+  void add_questions() {
+    CLI::App* command = app.add_subcommand("status", "How the daemon is: its view, its state, what it waits for");
+    command->add_flag("--json", status.json, "As JSON");
+    command = app.add_subcommand("groups", "All groups and how many members they have");
+    command->add_flag("--json", groups.json, "As JSON");
+    command = app.add_subcommand("members", "The members of a group");
+    command->add_option("GROUP", members.group, "A topic, or a pattern with its observers")->required()->type_name("");
+    command->add_flag("--json", members.json, "As JSON");
+    command = app.add_subcommand("bootstrap", "Make a daemon that was never in a view a cluster of its own, for others to join");
+    command->add_flag("--json", bootstrap.json, "As JSON");
+  }
+
+  Arguments result() {
+    if (app.got_subcommand("pub")) {
+      if (app.get_subcommand("pub")->count("TEXT") != 0) pub.text = text;
+      for (const std::string& header : headers) pub.headers.push_back(split_header(header));
+      pub.wait_when_blocked = when_blocked == "wait";
+      arguments.command = std::move(pub);
+    } else if (app.got_subcommand("sub")) {
+      if (app.get_subcommand("sub")->count("--wait") != 0) sub.wait_s = wait_s;
+      arguments.command = std::move(sub);
+    } else if (app.got_subcommand("status")) {
+      arguments.command = status;
+    } else if (app.got_subcommand("groups")) {
+      arguments.command = groups;
+    } else if (app.got_subcommand("members")) {
+      arguments.command = std::move(members);
+    } else {
+      arguments.command = bootstrap;
+    }
+    if (arguments.application.empty()) {
+      arguments.application = std::holds_alternative<SubArguments>(arguments.command) ? "vsync-sub" : "vsync";
+      if (std::holds_alternative<PubArguments>(arguments.command)) arguments.application = "vsync-pub";
+    }
+    return std::move(arguments);
+  }
+};
+
+}  // namespace
+
+std::variant<Arguments, int> parse(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  Parser parser;
+  try {
+    parser.app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return parser.app.exit(error, out, err) == 0 ? success : usage;
+  }
+  return parser.result();
+}
+
+}  // namespace vsync::cli

@@ -1,0 +1,20 @@
+#pragma once
+// The subcommands. Each returns the exit status.
+
+#include "arguments.hpp"
+#include "signals.hpp"
+#include "vsync/connection.hpp"
+
+namespace vsync::cli {
+
+int run_pub(Connection connection, const PubArguments& arguments, StopSignal& stop);
+int run_sub(Connection connection, const SubArguments& arguments, StopSignal& stop);
+int run_status(Connection connection, const StatusArguments& arguments);
+int run_groups(Connection connection, const GroupsArguments& arguments);
+int run_members(Connection connection, const MembersArguments& arguments);
+int run_bootstrap(Connection connection, const BootstrapArguments& arguments);
+
+/// Prints why a question got no answer, and the exit status for it.
+int complain_of(const RequestError& error);
+
+}  // namespace vsync::cli
