@@ -56,6 +56,13 @@ protocol::Body read_body(peer_schema::Frame::Reader in, const protocol::Payload&
   refuse("frame", "is of a kind that this version doesn't know");
 }
 
+/// A frame for all peers names none.
+protocol::NodeId read_receiver(peer_schema::NodeId::Reader in) {
+  if (in.getName().size() != 0) return read_node(in, "frame: to");
+  require(in.getCounter() == 0 && in.getRandom() == 0, "frame: to", "has an incarnation without a name");
+  return {};
+}
+
 protocol::Frame read_frame(peer_schema::Frame::Reader in, const protocol::Payload& body) {
   if (in.getPeerVersion() != peer_version) {
     throw Malformed{"frame: of version " + std::to_string(in.getPeerVersion()) + ", this daemon speaks " + std::to_string(peer_version)};
@@ -64,7 +71,7 @@ protocol::Frame read_frame(peer_schema::Frame::Reader in, const protocol::Payloa
   frame.cluster = {.high = in.getClusterHigh(), .low = in.getClusterLow()};
   frame.from = read_node(in.getFrom(), "frame: from");
   // Without a name it is for every peer: one encoding for all of them.
-  if (in.getTo().getName().size() > 0) frame.to = read_node(in.getTo(), "frame: to");
+  if (in.getTo().getName().size() > 0) frame.to = read_receiver(in.getTo());
   frame.body = read_body(in, body);
   return frame;
 }

@@ -45,8 +45,16 @@ TEST(PeerLimits, NamesAre1To63PlainCharacters) {
     EXPECT_EQ(error_of(frame), "frame: from: the name of a node is not 1 to 63 of A-Z a-z 0-9 . _ -");
   }
   frame.from.name = "a";
-  frame.to.name = "";
+  frame.to.name = "a b";
   EXPECT_EQ(error_of(frame), "frame: to: the name of a node is not 1 to 63 of A-Z a-z 0-9 . _ -");
+}
+
+TEST(PeerLimits, AFrameForAllNamesNobody) {
+  Frame frame = frame_of(protocol::Ack{});
+  frame.to = {};
+  EXPECT_EQ(error_of(frame), "");
+  frame.to.incarnation.counter = 1;
+  EXPECT_EQ(error_of(frame), "frame: to: has an incarnation without a name");
 }
 
 TEST(PeerLimits, AFrameOfAnotherVersionIsRefusedWhole) {

@@ -212,7 +212,7 @@ View random_view(Random& random) {
 }
 
 Frame random_frame(Random& random, std::size_t kind) {
-  return {.cluster = {.high = random.bits(), .low = random.bits()}, .from = random.node(), .to = random.node(), .body = body(random, kind)};
+  return {.cluster = {.high = random.bits(), .low = random.bits()}, .from = random.node(), .to = random.coin() ? random.node() : NodeId{}, .body = body(random, kind)};
 }
 
 PersistentState random_persistent(Random& random) {
