@@ -284,6 +284,18 @@ Result<void, PublishError> Engine::submit(TimePoint now, DirectoryOps ops) {
   return p.publish(std::move(chunk));
 }
 
+void Engine::hold_back(TimePoint now, bool on) {
+  Parts& p = *parts_;
+  p.begin(now);
+  if (p.holding_back == on) return;
+  p.holding_back = on;
+  if (!p.in_view) return;
+  InView& v = *p.in_view;
+  v.held_back.clear();
+  for (const LaneReplica& lane : v.lanes) v.held_back.push_back(lane.held());
+  if (!on) v.ack_wanted = v.ack_now = true;
+}
+
 void Engine::leave(TimePoint now) {
   Parts& p = *parts_;
   p.begin(now);

@@ -176,10 +176,17 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
 std::vector<LaneProgress> Engine::Parts::progress() const {
   std::vector<LaneProgress> lanes;
   lanes.reserve(in_view->lanes.size());
-  for (const LaneReplica& lane : in_view->lanes) {
-    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), lane.held()});
+  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
+    const LaneReplica& lane = in_view->lanes[i];
+    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), acknowledged(i)});
   }
   return lanes;
+}
+
+// An acknowledgement may always come late: it only says what surely is held.
+Seq Engine::Parts::acknowledged(std::size_t lane) const {
+  if (!holding_back) return in_view->lanes[lane].held();
+  return lane < in_view->held_back.size() ? in_view->held_back[lane] : Seq{};
 }
 
 void Engine::Parts::acknowledge() {
@@ -197,7 +204,7 @@ void Engine::Parts::acknowledge() {
 void Engine::Parts::mark() {
   InView& v = *in_view;
   v.installed_by.insert(v.self);
-  for (LaneReplica& lane : v.lanes) lane.stability().acknowledge(v.self, lane.held());
+  for (std::size_t i = 0; i < v.lanes.size(); ++i) v.lanes[i].stability().acknowledge(v.self, acknowledged(i));
   // What an excluded member delivered under a lease it may still believe in must not differ from what is confirmed here.
   const bool may_confirm = now >= v.confirm_from && is_uniform_set(v.view, v.installed_by);
   const bool all_installed = v.installed_by.contains(payload_holders(v.view));

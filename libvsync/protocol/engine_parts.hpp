@@ -76,6 +76,7 @@ struct InView {
   std::vector<std::vector<std::uint64_t>> load; ///< by lane, by publisher: messages ordered since the last look
   std::vector<std::uint32_t> busier;            ///< by lane: how often in a row another publisher was the busier one
   TimePoint load_looked;
+  std::vector<Seq> held_back;                   ///< by lane: what is acknowledged while the daemon holds back
   bool ack_wanted = false;
   bool ack_now = false;
   TimePoint ack_at;
@@ -115,6 +116,7 @@ struct Engine::Parts {
   std::optional<Forming> forming;
   std::deque<Decision> decisions;
   ComponentState component = ComponentState::joining;
+  bool holding_back = false;
   bool leaving = false;
   bool left = false;
   bool returning = false;          ///< restarted with an installed view on disk, and not in a view since
@@ -190,6 +192,7 @@ struct Engine::Parts {
   void on_frame(const Frame& frame, const FetchOrder& fetch);
   void on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes);
   [[nodiscard]] std::vector<LaneProgress> progress() const;
+  [[nodiscard]] Seq acknowledged(std::size_t lane) const;
   void order_available();
   void deliver_available();
   void hand_out(Position first, const NodeId& publisher, const Chunk& chunk, std::int64_t ordered_at);
