@@ -56,7 +56,8 @@ void Engine::Parts::on_frame(const Frame& frame, const Prepare& prepare) {
   const View* bound = bound_view();
   const bool acceptor = bound != nullptr && bound->id == prepare.view.id && (in_view || prepare.restart);
   if (!acceptor) {
-    if (!in_view) send(frame.from, answer_to(prepare.view.id, prepare.ballot));
+    // A member that hasn't installed the view yet would be taken at its word for a promise that it can't keep.
+    if (!in_view && !prepare.view.rank_of(self)) send(frame.from, answer_to(prepare.view.id, prepare.ballot));
     return;
   }
   if (prepare.ballot < disk.promised) {

@@ -12,10 +12,14 @@ std::optional<Rank> acceptor_rank(const View& view, const NodeId& node, bool res
   return restart ? view.rank_of_name(node.name) : view.rank_of(node);
 }
 
+std::optional<Rank> speaks_for(const View& view, const NodeId& node, const Answer& answer, bool restart) {
+  return acceptor_rank(view, node, restart && answer.from_disk);
+}
+
 RankSet answered(const View& view, const std::map<NodeId, Answer>& answers, bool restart) {
   RankSet set;
   for (const auto& [node, answer] : answers) {
-    if (const auto rank = acceptor_rank(view, node, restart)) set.insert(*rank);
+    if (const auto rank = speaks_for(view, node, answer, restart)) set.insert(*rank);
   }
   return set;
 }
@@ -32,7 +36,7 @@ struct Acceptor {
 std::vector<Acceptor> by_rank(const ChoiceInput& input) {
   std::vector<Acceptor> acceptors(input.view->size());
   for (const auto& [node, answer] : *input.answers) {
-    if (const auto rank = acceptor_rank(*input.view, node, input.restart)) acceptors[rank->value] = {node, &answer};
+    if (const auto rank = speaks_for(*input.view, node, answer, input.restart)) acceptors[rank->value] = {node, &answer};
   }
   return acceptors;
 }

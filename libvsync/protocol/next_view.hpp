@@ -28,7 +28,10 @@ struct ChoiceInput {
 
 /// The rank `node` answers for: its own, or (restart) that of its predecessor of the same name.
 [[nodiscard]] std::optional<Rank> acceptor_rank(const View& view, const NodeId& node, bool restart);
-/// Ranks that have answered.
+/// The rank whose promise this answer is. A restarted name that has learnt meanwhile how the view ended is bound to a later
+/// one and answers as a joiner does: it promises nothing, and that it reports no acceptance means nothing.
+[[nodiscard]] std::optional<Rank> speaks_for(const View& view, const NodeId& node, const Answer& answer, bool restart);
+/// Ranks that have promised.
 [[nodiscard]] RankSet answered(const View& view, const std::map<NodeId, Answer>& answers, bool restart);
 /// Nothing if the answers come from no mutually connected set that may go on.
 [[nodiscard]] std::optional<Choice> choose_value(const Config& config, const ChoiceInput& input);
