@@ -112,14 +112,15 @@ class Subscriber:
 
 
 class Publisher:
-    """`vsync pub` at one node, fed with numbered lines ("node-topic-number") at a steady rate until stopped."""
+    """`vsync pub` at one node, fed with numbered lines ("node-topic-number") at a steady rate until stopped. It waits where there is
+    no primary view."""
 
     def __init__(self, lab, node, topic, rate, options=()):
         self.node = node
         self.topic = topic
         self.rate = rate
         self.sent = 0
-        command, environment = lab.command(node, lab.program("vsync"), "pub", topic, *options)
+        command, environment = lab.command(node, lab.program("vsync"), "pub", topic, "--when-blocked", "wait", *options)
         self.process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.PIPE)
         self.errors = b""

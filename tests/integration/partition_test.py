@@ -38,7 +38,7 @@ class Partition(ClusterTest):
         """A blocked daemon refuses publishes clearly and says what it waits for."""
         status = lab.wait_state(node, "blocked", EVENT_WITHIN_S)
         self.assertTrue(status["waits_for"], "it says what it waits for")
-        said = lab.vsync(node, "pub", "prices", f"from the minority at {node}", "--no-wait")
+        said = lab.vsync(node, "pub", "prices", f"from the minority at {node}")
         self.assertNotEqual(said.returncode, 0)
         self.assertRegex(said.stderr, "blocked|primary")
 
