@@ -111,7 +111,7 @@ void FakeDaemon::on(const Received& request) {
     }
     if (behaviour_.resolve) transmit(route, wire::OutcomeRun{publish->first_n, publish->count, wire::OutcomeRun::Kind::ok, first});
   }
-  if (const auto* query = std::get_if<wire::Query>(&request.message)) transmit(route, wire::QueryAnswer{query->request, behaviour_.query_answer});
+  if (const auto* query = std::get_if<wire::Query>(&request.message); query != nullptr && behaviour_.answer_queries) transmit(route, wire::QueryAnswer{query->request, behaviour_.query_answer});
   if (std::holds_alternative<wire::GoodbyeRequest>(request.message) && behaviour_.acknowledge_goodbye) transmit(route, wire::GoodbyeReply{});
 }
 

@@ -50,6 +50,7 @@ class FakeDaemon {
     bool acknowledge_goodbye = true;
     std::uint32_t max_message_bytes = 1u << 20;
     std::uint64_t first_seq = 1;
+    bool answer_queries = true;
     std::string query_answer = R"({"state":"primary"})";
   };
 
