@@ -25,7 +25,8 @@ struct PeerConfiguration {
 struct SessionLimits {
   std::uint64_t sessions_max = 10'000;
   std::uint64_t groups_per_session_max = 4096;
-  std::uint64_t queue_bytes_max = 32u << 20;
+  std::uint64_t queue_bytes_max = 64u << 20;
+  std::uint64_t wait_for_bytes_per_s = 4u << 20;
   std::uint64_t window_bytes = 4u << 20;
   std::uint64_t held_publish_bytes_max = 4u << 20;
   std::uint64_t held_publish_messages_max = 1u << 17;

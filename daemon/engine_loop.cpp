@@ -86,6 +86,7 @@ void EngineLoop::turn() {
   parts_.engine.on_tick(now);
   take_inputs(now);
   hand_over(now);
+  parts_.engine.hold_back(now, parts_.sessions.holds_publishers_back());
   parts_.peers.flush();
   if (now >= next_report_) {
     next_report_ = now + report_every;

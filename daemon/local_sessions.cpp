@@ -118,6 +118,7 @@ void LocalSessions::on_request(LocalSocket::Request& request) {
 
 // Whoever has no session may only open one; anything else is answered, if that costs nothing, and forgotten.
 void LocalSessions::on_stranger(LocalSocket::Request& request) {
+  const bool was_told = by_route_.contains(request.route_view());  // what it had sent before it knew that its session ended
   wire::Error error{ErrorCode::malformed, "2 message parts are expected"};
   if (request.parts == 2) {
     auto message = wire::decode_to_daemon({request.envelope.data<std::byte>(), request.envelope.size()});
@@ -126,6 +127,7 @@ void LocalSessions::on_stranger(LocalSocket::Request& request) {
     error = message ? wire::Error{ErrorCode::not_open, "the first message of a connection is Open"}
                     : wire::Error{ErrorCode::malformed, message.error().what};
   }
+  if (was_told) return;
   if (error.code == ErrorCode::malformed) ++counters_.sessions_malformed;
   ++counters_.sessions_refused;
   log_.limited(misconduct_, Severity::warning, "refusing an application: " + error.text);
@@ -157,7 +159,7 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   session.application = opening.application;
   session.last_position = opening.last_position;
   session.spoke_before = opening.last_n > 0;
-  session.opened_at = session.heard_at = now_;
+  session.opened_at = session.heard_at = session.speed_at = now_;
   if (const auto credentials = request.credentials()) {
     session.credentials = *credentials;
     session.process = processes_.watch(credentials->pid);
@@ -242,6 +244,8 @@ void LocalSessions::detach(Session& session) {
   session.outcome.reset();
   std::erase(holding_, &session);
   std::erase(unmarked_, &session);
+  std::erase(lagging_, &session);
+  session.lagging = false;
   if (auto known = by_id_.find(session.id); known != by_id_.end() && known->second == &session) by_id_.erase(known);
   session.stage = Session::Stage::ended;
   session.ended_at = now_;
@@ -302,6 +306,7 @@ void LocalSessions::look_after(Session& session) {
     if (session.queue.empty() || session.queue.gone() || now_ - session.ended_at >= last_word_kept) forget(session);
     return;
   }
+  judge_speed(session);
   if (now_ >= session.next_ping && session.stage == Session::Stage::open && !session.queue.gone()) ping(session);
   if (session.queue.gone() && !session.gone_since) session.gone_since = now_;
   if (session.gone_since) {
@@ -315,6 +320,32 @@ void LocalSessions::look_after(Session& session) {
   }
   if (session.stage == Session::Stage::opening && now_ - session.opened_at >= opening_max) {
     end(session, ErrorCode::session_expired, "the directory did not take the session", std::nullopt);
+  }
+}
+
+// A running mean over half a second. Whoever stops reading is soon not waited for any more, and meets the bound of its queue.
+void LocalSessions::judge_speed(Session& session) {
+  const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(now_ - session.speed_at).count();
+  if (passed < look_every.count()) return;
+  const std::uint64_t taken = session.queue.taken_bytes();
+  const std::uint64_t lately = (taken - session.taken_before) * 1000 / static_cast<std::uint64_t>(passed);
+  session.bytes_per_s = (session.bytes_per_s * 3 + lately) / 4;
+  session.taken_before = taken;
+  session.speed_at = now_;
+  judge_lag(session);
+}
+
+void LocalSessions::judge_lag(Session& session) {
+  const std::uint64_t much = limits_.queue_bytes_max / 16;
+  const std::uint64_t waiting = session.queue.waiting_bytes();
+  const bool fast = session.bytes_per_s >= limits_.wait_for_bytes_per_s || now_ - session.opened_at < std::chrono::seconds(1);
+  const bool lags = session.stage == Session::Stage::open && fast && waiting > (session.lagging ? much / 2 : much);
+  if (lags == session.lagging) return;
+  session.lagging = lags;
+  if (lags) {
+    lagging_.push_back(&session);
+  } else {
+    std::erase(lagging_, &session);
   }
 }
 
@@ -373,10 +404,12 @@ void LocalSessions::end_turn() {
   touched_.clear();
   // Only those that ZeroMQ refused are tried again here: the others wait for their application to take something.
   std::erase_if(waiting_, [&](Session* session) {
+    judge_lag(*session);
     if (session->queue.stuck()) session->queue.flush();
     if (session->queue.stuck()) next_look_ = std::min(next_look_, now_ + look_soon);
     if (!session->queue.empty() && !session->queue.gone()) return false;
     session->waiting = false;
+    judge_lag(*session);
     return true;
   });
 }

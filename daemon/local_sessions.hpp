@@ -51,6 +51,8 @@ class LocalSessions {
 
   /// Whether something is to be received: the loop must not block.
   [[nodiscard]] bool pending() { return socket_.pending(); }
+  /// Whether a subscriber that reads fast, but not as fast as others publish, asks publishers to wait for it.
+  [[nodiscard]] bool holds_publishers_back() const { return !lagging_.empty(); }
   /// When `receive` wants to be called even if nothing came.
   [[nodiscard]] protocol::TimePoint next_deadline() const;
   /// Tells every application that the daemon goes.
@@ -79,6 +81,8 @@ class LocalSessions {
   void look_after(protocol::TimePoint now);
   void look_after(Session& session);
   void on_deaths();
+  void judge_speed(Session& session);
+  void judge_lag(Session& session);
   void ping(Session& session);
   void propose(protocol::DirectoryOp op) { proposed_.push_back(std::move(op)); }
   void keep_unsubmitted(const protocol::DirectoryOps& ops, std::size_t from);
@@ -151,6 +155,7 @@ class LocalSessions {
   Route routes_;
   std::vector<Session*> touched_;
   std::vector<Session*> waiting_;   ///< their queue isn't empty
+  std::vector<Session*> lagging_;   ///< publishers wait for them
   std::vector<Session*> holding_;   ///< they have held publishes
   std::vector<Session*> unmarked_;  ///< they have something that isn't marked yet
   bool engine_used_ = false;

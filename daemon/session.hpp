@@ -77,6 +77,12 @@ struct Session {
   protocol::TimePoint next_ping;
   std::optional<protocol::TimePoint> gone_since;
 
+  // ---- how fast it reads
+  std::uint64_t taken_before = 0;  ///< at the last look
+  std::uint64_t bytes_per_s = 0;
+  protocol::TimePoint speed_at;
+  bool lagging = false;            ///< publishers wait for it
+
   // ---- marks
   protocol::Position delivered;       ///< last position handed to it
   protocol::Position marked[2];       ///< by Level::uniform, Level::safe: up to here it has nothing unmarked

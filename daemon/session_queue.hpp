@@ -44,6 +44,7 @@ class SessionQueue {
   [[nodiscard]] bool gone() const { return gone_; }
   /// ZeroMQ took nothing more, and nobody will say when it does: flush again later.
   [[nodiscard]] bool stuck() const { return stuck_; }
+  [[nodiscard]] std::uint64_t taken_bytes() const { return taken_; }
   [[nodiscard]] std::uint64_t waiting_bytes() const { return waiting_bytes_; }
   [[nodiscard]] const std::string& route() const { return route_; }
 
