@@ -1,5 +1,7 @@
 #include "checker/tap.hpp"
 
+#include <utility>
+
 #include "checker/digest.hpp"
 
 namespace vsync::checker {
@@ -96,14 +98,20 @@ void Tap::record_write(Trace& trace, TimePoint time, const protocol::PersistentS
   if (!state.installed) return;
   const protocol::View& view = *state.installed;
   if (state.accepted) record_value(trace, time, self_, view.id, state.accepted->ballot, state.accepted->value);
+  if (view.id != written_view_) {
+    written_view_ = view.id;
+    written_promise_ = written_acceptance_ = {};
+  }
   const auto rank = view.rank_of_name(self_.name);
   if (!rank) return;
-  if (state.promised.round != 0 && state.promised.coordinator == *rank && answered_.insert({self_, view.id, state.promised}).second) {
+  const auto is_new_own = [&](protocol::Ballot ballot, protocol::Ballot& written) {
+    return ballot.round != 0 && ballot.coordinator == *rank && std::exchange(written, ballot) != ballot;
+  };
+  if (is_new_own(state.promised, written_promise_)) {
     trace.add(time, self_,
               AnsweredBallot{.view = view.id, .ballot = state.promised, .from_disk = view.at(*rank).node != self_, .own = true});
   }
-  if (state.accepted && state.accepted->ballot.coordinator == *rank &&
-      accepted_.insert({self_, view.id, state.accepted->ballot}).second) {
+  if (state.accepted && is_new_own(state.accepted->ballot, written_acceptance_)) {
     trace.add(time, self_, AcceptedBallot{.view = view.id, .ballot = state.accepted->ballot, .own = true});
   }
 }

@@ -38,6 +38,8 @@ class Tap {
   // What was told already: frames repeat themselves, a trace doesn't.
   using BallotKey = std::tuple<protocol::NodeId, protocol::ViewId, protocol::Ballot>;
   std::set<BallotKey> answered_, accepted_, values_;
+  protocol::ViewId written_view_;  ///< what the last write said, so that a later incarnation doesn't say it again
+  protocol::Ballot written_promise_, written_acceptance_;
   protocol::ViewId held_view_;
   std::map<protocol::Lane, protocol::Seq> held_;
 };

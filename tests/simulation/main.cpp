@@ -129,9 +129,9 @@ struct Totals {
   }
 };
 
-void print_run(const SwarmOptions& options, const RunResult& result, std::size_t tail) {
+void print_run(const SwarmOptions& options, const std::set<std::size_t>& faults, const RunResult& result, std::size_t tail) {
   std::printf("  %s\n", describe(options).c_str());
-  for (std::size_t i = 0; i < options.faults.size(); ++i) std::printf("  fault %zu: %s\n", i, to_string(options.faults[i]).c_str());
+  for (const std::size_t i : faults) std::printf("  fault %zu: %s\n", i, to_string(options.faults[i]).c_str());
   for (const auto& violation : result.violations) std::printf("  %s: %s\n", violation.property.c_str(), violation.text.c_str());
   std::printf("  the last %zu events:\n", tail);
   print_tail(result.trace, tail, stdout);
@@ -160,10 +160,10 @@ void tell_failure(const Arguments& arguments, const SeedReport& report) {
   std::printf("shrunk: tests/simulation/run --seed %llu --faults %s\n", static_cast<unsigned long long>(report.seed),
               list.empty() ? "none" : list.c_str());
   std::fflush(stdout);
-  const SwarmOptions options = with_faults(draw(report.seed), faults);
+  const SwarmOptions options = draw(report.seed);
   (void)run_apart(report.seed, arguments.seconds_per_seed, [&](std::uint64_t seed) {
-    const RunResult result = run_seed(options, seed);
-    print_run(options, result, arguments.tail);
+    const RunResult result = run_seed(with_faults(options, faults), seed);
+    print_run(options, faults, result, arguments.tail);
     std::fflush(stdout);
     return RunResult{};
   });

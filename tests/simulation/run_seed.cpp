@@ -12,6 +12,7 @@ using protocol::TimePoint;
 
 namespace {
 
+constexpr std::uint64_t inputs_min = 1200;  ///< a small cluster with little load runs longer
 constexpr Duration settle_bound = 60s;
 constexpr Duration idle = 5s;
 constexpr Duration work_after_heal = 500ms;
@@ -57,6 +58,7 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
   World world(options, seed);
   world.begin();
   world.run_for(options.fault_phase);
+  while (world.inputs() < inputs_min && !world.stuck()) world.run_for(1s);
   world.heal();
   world.run_for(work_after_heal);
   world.stop_publishing();

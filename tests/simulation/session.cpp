@@ -13,7 +13,7 @@ using protocol::Outcome;
 namespace {
 constexpr std::size_t group_names = 4;
 constexpr std::uint32_t patience_max = 12;  ///< acts without an answer before it tries another daemon
-constexpr std::size_t unresolved_max = 24;  ///< runs
+constexpr std::size_t unresolved_max = 24;  ///< runs; not more than the directory keeps for retries
 }  // namespace
 
 Session::Session(std::size_t index, const SwarmOptions& options, Random random) : index_(index), options_(options), random_(random) {
@@ -26,6 +26,7 @@ void Session::renew() {
   application_ = "app" + std::to_string(index_ + 1);
   state_ = State::away;
   home_.reset();
+  was_open_ = asked_ = false;
   next_n_ = 1;
   unresolved_.clear();
   groups_.clear();
@@ -39,8 +40,10 @@ void Session::attach(Host home) {
   wait_for_writable_ = false;
 }
 
-// What it had sent there is as good as not sent: the outcome can't reach it any more.
+// What it had sent there is as good as not sent: the outcome can't reach it any more. But a session that asked to be resumed and
+// goes before the answer can't know whether it had expired and began anew: to resend would risk a second delivery.
 void Session::detach() {
+  if (asked_ && was_open_) return renew();
   home_.reset();
   state_ = State::away;
   for (Run& run : unresolved_) run.sent = false;
@@ -60,7 +63,9 @@ void Session::choose_home(std::deque<Node>& nodes) {
 
 bool Session::try_open(std::deque<Node>& nodes) {
   Node& node = nodes[*home_];
-  return node.responsive() && node.submit({protocol::OpenSession{id_, node.id(), application_}});
+  if (!node.responsive() || !node.submit({protocol::OpenSession{id_, node.id(), application_}})) return false;
+  asked_ = true;
+  return true;
 }
 
 void Session::act(std::deque<Node>& nodes, bool publishing) {
@@ -80,7 +85,8 @@ void Session::act(std::deque<Node>& nodes, bool publishing) {
   if (publishing && random_.chance(options_.move_permille)) return move(nodes);
   if (publishing && random_.chance(options_.end_permille)) return end(nodes);
   if (publishing && random_.chance(options_.group_permille)) change_groups(nodes);
-  if (publishing && unresolved_.size() < unresolved_max) publish_burst();
+  const std::size_t most = std::min<std::size_t>(unresolved_max, options_.config.session_window) - options_.burst_max;
+  if (publishing && unresolved_.size() <= most) publish_burst();
   send_unsent(nodes);
 }
 
@@ -169,7 +175,8 @@ void Session::resolved(const protocol::Resolved& resolved) {
     case Outcome::rejected: ++counts_.rejected; break;
     case Outcome::session_expired:
       ++counts_.expired;
-      return renew();
+      renew();
+      return;
     case Outcome::unresolved: run->sent = false; return;
     case Outcome::ordered: return;
   }
@@ -197,9 +204,14 @@ void Session::on_event(Host home, const protocol::Event& event, const protocol::
     patience_ = 0;
     wait_for_writable_ = false;
   } else if (const auto* changed = std::get_if<protocol::SessionChanged>(&event); changed && changed->session == id_) {
-    if (!changed->open) {
+    // Opened anew under its old number: it had expired, and what is resent now would be delivered again.
+    const bool forgotten = changed->open && !changed->resumed && was_open_;
+    if (!changed->open || forgotten) {
+      ++counts_.expired;
       renew();
     } else if (changed->node == self) {
+      was_open_ = true;
+      asked_ = false;
       state_ = State::open;
       patience_ = 0;
     } else if (state_ == State::open) {

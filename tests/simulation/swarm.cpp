@@ -29,7 +29,7 @@ void draw_nodes(SwarmOptions& options, Random& random) {
     node.starts_after = random.between(0ms, staggered ? 3s : 50ms);
   }
   if (options.nodes.size() >= 3 && random.chance(100)) options.nodes[random.below(options.nodes.size())].witness = true;
-  options.bootstrap = options.nodes.size() > 1 && random.chance(200);
+  options.bootstrap = options.nodes.size() > 1 && random.chance(200) && !options.nodes.front().witness;
 }
 
 void draw_config(SwarmOptions& options, Random& random) {

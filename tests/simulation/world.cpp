@@ -64,11 +64,13 @@ void World::act(std::size_t session) {
   schedule_.after(random_.between(options_.act_every / 4, options_.act_every * 2), [this, session] { act(session); });
 }
 
-// The sessions hear of it later: an event must not lead back into the engine that is being drained.
+// The sessions hear of it after the input that caused it: one that publishes doesn't learn the outcome inside its call.
 void World::on_event(Host host, const protocol::Event& event) {
   if (std::holds_alternative<protocol::Delivered>(event) || std::holds_alternative<protocol::Marked>(event)) return;
-  const protocol::NodeId self = nodes_[host].id();
-  for (Session& session : sessions_) session.on_event(host, event, self);
+  schedule_.after(Duration{}, [this, host, event, self = nodes_[host].id(), process = nodes_[host].process()] {
+    if (nodes_[host].process() != process) return;
+    for (Session& session : sessions_) session.on_event(host, event, self);
+  });
 }
 
 bool World::run_until(TimePoint deadline, const std::function<bool()>& done) {
