@@ -1,0 +1,103 @@
+// The command line of `vsync`.
+
+#include "arguments.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "exit_status.hpp"
+
+namespace vsync::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+struct Parsed {
+  std::variant<Arguments, int> result;
+  std::string out;
+  std::string err;
+  template <class Command>
+  [[nodiscard]] Command as() const { return std::get<Command>(std::get<Arguments>(result).command); }
+  [[nodiscard]] int status() const { return std::holds_alternative<int>(result) ? std::get<int>(result) : -1; }
+};
+
+Parsed parse_line(std::vector<const char*> words) {
+  words.insert(words.begin(), "vsync");
+  std::ostringstream out;
+  std::ostringstream err;
+  auto result = parse(static_cast<int>(words.size()), words.data(), out, err);
+  return {std::move(result), out.str(), err.str()};
+}
+
+TEST(Arguments, PubTakesTextOrStandardInput) {
+  EXPECT_EQ(parse_line({"pub", "news.world", "hello"}).as<PubArguments>().text, "hello");
+  EXPECT_EQ(parse_line({"pub", "news.world"}).as<PubArguments>().text, std::nullopt);
+  EXPECT_EQ(parse_line({"pub", "news.world", ""}).as<PubArguments>().text, "");
+  EXPECT_EQ(parse_line({"pub", "news.world", "--", "--level"}).as<PubArguments>().text, "--level");
+}
+
+TEST(Arguments, PubTakesLevelKeyHeadersAndRate) {
+  const auto pub = parse_line({"pub", "t", "--level", "safe", "--key", "k", "--header", "a=b", "--header", "c=d=e", "--rate", "0.5", "text"}).as<PubArguments>();
+  EXPECT_EQ(pub.level, Level::safe);
+  EXPECT_EQ(pub.key, "k");
+  EXPECT_THAT(pub.headers, ElementsAre(Pair("a", "b"), Pair("c", "d=e")));
+  EXPECT_EQ(pub.rate, 0.5);
+  EXPECT_EQ(pub.text, "text");
+  EXPECT_FALSE(pub.wait_when_blocked);
+  EXPECT_TRUE(parse_line({"pub", "t", "--when-blocked", "wait"}).as<PubArguments>().wait_when_blocked);
+}
+
+TEST(Arguments, SubTakesTopicsAndItsOptions) {
+  const auto sub = parse_line({"sub", "a", "b.>", "--count", "7", "--wait", "1.5", "--json", "--no-views", "--on-confirm", "uniform"}).as<SubArguments>();
+  EXPECT_THAT(sub.topics, ElementsAre("a", "b.>"));
+  EXPECT_EQ(sub.count, 7u);
+  EXPECT_EQ(sub.wait_s, 1.5);
+  EXPECT_TRUE(sub.json);
+  EXPECT_FALSE(sub.views);
+  EXPECT_EQ(sub.deliver_on, DeliverOn::uniform);
+  const auto plain = parse_line({"sub", "a"}).as<SubArguments>();
+  EXPECT_EQ(plain.wait_s, std::nullopt);
+  EXPECT_TRUE(plain.views);
+  EXPECT_EQ(plain.deliver_on, DeliverOn::order);
+}
+
+TEST(Arguments, TheEndpointStandsBeforeOrBehindTheCommand) {
+  EXPECT_EQ(std::get<Arguments>(parse_line({"--endpoint", "ipc:///x", "status", "--json"}).result).endpoint, "ipc:///x");
+  EXPECT_EQ(std::get<Arguments>(parse_line({"status", "--endpoint", "ipc:///x"}).result).endpoint, "ipc:///x");
+  EXPECT_TRUE(parse_line({"status", "--json"}).as<StatusArguments>().json);
+  EXPECT_EQ(parse_line({"members", "desk"}).as<MembersArguments>().group, "desk");
+  EXPECT_FALSE(parse_line({"groups"}).as<GroupsArguments>().json);
+  EXPECT_FALSE(parse_line({"bootstrap"}).as<BootstrapArguments>().json);
+}
+
+TEST(Arguments, ProgramsInGroupViewsAreNamedByWhatTheyDo) {
+  EXPECT_EQ(std::get<Arguments>(parse_line({"sub", "a"}).result).application, "vsync-sub");
+  EXPECT_EQ(std::get<Arguments>(parse_line({"--application", "desk", "sub", "a"}).result).application, "desk");
+}
+
+TEST(Arguments, WhatCannotBeUnderstoodIsAUsageErrorOnStandardError) {
+  for (const auto& words : std::vector<std::vector<const char*>>{{}, {"nonsense"}, {"pub"}, {"sub"}, {"members"}, {"pub", "t", "--level", "best"},
+                                                                 {"pub", "t", "--header", "novalue"}, {"pub", "t", "--rate", "-1"},
+                                                                 {"sub", "t", "--count", "0"}, {"sub", "t", "--raw", "--json"},
+                                                                 {"sub", "t", "--on-confirm", "maybe"}, {"status", "--unknown"}}) {
+    const Parsed parsed = parse_line(words);
+    EXPECT_EQ(parsed.status(), usage) << (words.empty() ? "" : words.back());
+    EXPECT_EQ(parsed.out, "");
+    EXPECT_NE(parsed.err, "");
+  }
+}
+
+TEST(Arguments, HelpAndVersionAreNoErrors) {
+  const Parsed help = parse_line({"--help"});
+  EXPECT_EQ(help.status(), success);
+  EXPECT_THAT(help.out, HasSubstr("bootstrap"));
+  EXPECT_THAT(parse_line({"pub", "--help"}).out, HasSubstr("--level"));
+  EXPECT_THAT(parse_line({"--version"}).out, HasSubstr("vsync "));
+}
+
+}  // namespace
+}  // namespace vsync::cli
