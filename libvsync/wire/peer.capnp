@@ -144,6 +144,7 @@ struct Heartbeat {
   formerLow @10 :UInt64;
   heard @11 :List(Heard);
   lanes @12 :List(LaneProgress);
+  congested @13 :Bool;        # asks all publishers to wait: its applications read more slowly than others publish
 }
 
 enum Level { agreed @0; uniform @1; safe @2; }
@@ -188,7 +189,7 @@ struct Order {
 }
 
 # From a member to every other: cumulative, void in another view. The receiver advances marks and forgets what is stable.
-struct Ack { view @0 :ViewId; lanes @1 :List(LaneProgress); }
+struct Ack { view @0 :ViewId; lanes @1 :List(LaneProgress); congested @2 :Bool; }
 
 # From a member that misses messages `first` to `last` of a stream, to its publisher or another holder; answered with Data.
 struct FetchData {

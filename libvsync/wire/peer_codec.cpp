@@ -56,7 +56,7 @@ protocol::Body read_body(peer_schema::Frame::Reader in, const protocol::Payload&
   refuse("frame", "is of a kind that this version doesn't know");
 }
 
-/// A frame for all peers names none.
+/// Without a name it is for every peer: one encoding for all of them.
 protocol::NodeId read_receiver(peer_schema::NodeId::Reader in) {
   if (in.getName().size() != 0) return read_node(in, "frame: to");
   require(in.getCounter() == 0 && in.getRandom() == 0, "frame: to", "has an incarnation without a name");
@@ -70,8 +70,7 @@ protocol::Frame read_frame(peer_schema::Frame::Reader in, const protocol::Payloa
   protocol::Frame frame;
   frame.cluster = {.high = in.getClusterHigh(), .low = in.getClusterLow()};
   frame.from = read_node(in.getFrom(), "frame: from");
-  // Without a name it is for every peer: one encoding for all of them.
-  if (in.getTo().getName().size() > 0) frame.to = read_receiver(in.getTo());
+  frame.to = read_receiver(in.getTo());
   frame.body = read_body(in, body);
   return frame;
 }

@@ -70,6 +70,7 @@ void write(peer_schema::Heartbeat::Builder out, const protocol::Heartbeat& heart
   write(out.initPromised(), heartbeat.promised);
   out.setLoaded(heartbeat.loaded);
   out.setLeaving(heartbeat.leaving);
+  out.setCongested(heartbeat.congested);
   out.setWitness(heartbeat.witness);
   out.setWeight(heartbeat.weight);
   out.setPeersDigest(heartbeat.peers_digest);
@@ -92,6 +93,7 @@ protocol::Heartbeat read(peer_schema::Heartbeat::Reader in) {
   heartbeat.promised = read_ballot(in.getPromised(), "heartbeat: promised");
   heartbeat.loaded = in.getLoaded();
   heartbeat.leaving = in.getLeaving();
+  heartbeat.congested = in.getCongested();
   heartbeat.witness = in.getWitness();
   heartbeat.weight = in.getWeight();
   heartbeat.peers_digest = in.getPeersDigest();
@@ -180,11 +182,12 @@ protocol::Order read(peer_schema::Order::Reader in) {
 
 void write(peer_schema::Ack::Builder out, const protocol::Ack& ack) {
   write(out.initView(), ack.view);
+  out.setCongested(ack.congested);
   write(out.initLanes(size_of(ack.lanes.size())), ack.lanes);
 }
 
 protocol::Ack read(peer_schema::Ack::Reader in) {
-  return {.view = read_view_id(in.getView()), .lanes = read_lanes(in.getLanes(), "ack: lanes")};
+  return {.view = read_view_id(in.getView()), .congested = in.getCongested(), .lanes = read_lanes(in.getLanes(), "ack: lanes")};
 }
 
 void write(peer_schema::FetchData::Builder out, const protocol::FetchData& fetch) {
