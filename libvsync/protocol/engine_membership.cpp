@@ -141,6 +141,7 @@ void Engine::Parts::evaluate_in_view() {
   }
   const bool go_on = may_go_on(v.view, unsuspected());
   if (v.loaded) become(go_on ? ComponentState::primary : ComponentState::blocked);
+  release_held_back();
   // After a block the members come back one by one: nobody is excluded for being the last of them.
   if (go_on && was_blocked) reunion_until = now + config.suspect_after_min / 2;
   was_blocked = !go_on;
@@ -155,8 +156,10 @@ void Engine::Parts::evaluate_in_view() {
     }
     return;
   }
-  if (doubt_since) return;
+  // A restart formation takes nobody's word but its own ballot's: a node that doubts itself may be the one it needs.
   if (!go_on) return try_restart();
+  alone_since = now;
+  if (doubt_since) return;
   const auto connected = clique();
   if (!connected || !connected->contains(v.self) || connected->front() != v.self) {
     mutual_since.clear();  // only the coordinator's own watch counts
@@ -169,12 +172,13 @@ void Engine::Parts::evaluate_in_view() {
   for (const Rank rank : *connected) {
     const Member& member = v.view.at(rank);
     if (rank == v.self) {
-      needed = needed || (v.loaded && member.weight == 0);
+      needed = needed || (v.loaded && (!member.loaded || (member.weight == 0 && member.full_weight > 0)));
       continue;
     }
     const FailureDetector::Peer* peer = detector.find(member.node.name);
     if (peer == nullptr || peer->node != member.node || peer->heartbeat.view != v.view.id) continue;
-    const bool grown_up = (peer->heartbeat.loaded || member.witness) && (!member.loaded || member.weight == 0) && member.full_weight > 0;
+    const bool grown_up = (peer->heartbeat.loaded && !member.loaded) ||
+                          ((peer->heartbeat.loaded || member.witness) && member.weight == 0 && member.full_weight > 0);
     needed = needed || grown_up || peer->heartbeat.leaving || peer->heartbeat.state == NodeState::wedged;
   }
   const bool stuck = sequencer_stuck();
@@ -307,9 +311,12 @@ void Engine::Parts::try_restart() {
 // ---------------------------------------------------------------- who missed a decision, and who is out
 
 void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbeat) {
-  if (!in_view) return;
-  const bool behind = in_a_view(heartbeat.state) && heartbeat.view < in_view->view.id;
-  const bool missed_entry = !in_a_view(heartbeat.state) && in_view->view.rank_of(frame.from).has_value();
+  // A restarted node shows what its disk is bound to: it may be the only one that knows that the former view has ended.
+  const View* own = bound_view();
+  if (own == nullptr) return;
+  const bool bound = in_a_view(heartbeat.state) || heartbeat.state == NodeState::returning;
+  const bool behind = bound && heartbeat.view < own->id;
+  const bool missed_entry = in_view && !in_a_view(heartbeat.state) && own->rank_of(frame.from).has_value();
   if (!behind && !missed_entry) return;
   TimePoint& sent = decided_sent[frame.from.name];
   if (sent != TimePoint{} && now - sent < decided_again_after) return;
@@ -317,7 +324,7 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
   Decided decided;
   if (missed_entry) {
     Decision entry;
-    entry.value.next = in_view->view;
+    entry.value.next = *own;
     decided.chain.push_back(std::move(entry));
   } else {
     auto next = std::find_if(decisions.begin(), decisions.end(), [&](const Decision& d) { return d.from == heartbeat.view; });
@@ -325,7 +332,7 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
     for (std::size_t i = 0; next != decisions.end() && i < left_out; ++next, ++i) decided.chain.push_back(*next);
     if (decided.chain.empty()) {
       Decision entry;
-      entry.value.next = in_view->view;
+      entry.value.next = *own;
       decided.chain.push_back(std::move(entry));
     }
   }
@@ -350,6 +357,7 @@ void Engine::Parts::rejoin(const Cut* cut) {
   cut_end.reset();
   decisions.clear();
   waiting_ops.clear();
+  held.clear();  // what the former incarnation had to say
   doubt_since.reset();
   seen_round = 0;
   mutual_since.clear();

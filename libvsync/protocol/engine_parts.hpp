@@ -228,6 +228,10 @@ struct Engine::Parts {
   void take_early();
   void give_snapshot();
   void loaded_now();
+  /// Publishes the directory records that were submitted while this node was wedged or doubted itself.
+  void release_held_back();
+  /// A node without a view takes a later one for the last its name was in.
+  void bind(const View& later);
   [[nodiscard]] Answer answer_to(const ViewId& view, const Ballot& ballot) const;
   /// The view whose instance this node's disk is bound to: installed, or (returning) found on disk.
   [[nodiscard]] const View* bound_view() const;

@@ -208,7 +208,24 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
     return rejoin(own == decided.chain.end() ? nullptr : &own->value.cut);
   }
   for (const Decision& decision : decided.chain) apply(decision);
-  if (in_view && in_view->view.id < newest.id) rejoin(nullptr);
+  if (!in_view || in_view->view.id >= newest.id) return;
+  // Told without the steps between. What this node accepted itself may be the missing one; else it has no history to go on with, but
+  // its name has a place in that view, like that of a restarted node.
+  if (disk.accepted && disk.accepted->value.next.id == newest.id) {
+    apply(Decision{in_view->view.id, Value(disk.accepted->value)});
+  } else {
+    rejoin(nullptr);
+    bind(newest);
+  }
+}
+
+void Engine::Parts::bind(const View& later) {
+  returning = later.rank_of_name(self.name).has_value();
+  disk.installed = later;
+  disk.promised = {};
+  disk.accepted.reset();
+  alone_since = now;
+  silent_until = persist();
 }
 
 void Engine::Parts::apply(const Decision& decision) {
@@ -222,7 +239,10 @@ void Engine::Parts::apply(const Decision& decision) {
       return;
     }
     const bool keeps = next.at(*rank).loaded && in_view->loaded;
-    if (keeps && !finish_view(decision.value.cut)) return rejoin(&decision.value.cut);
+    if (keeps && !finish_view(decision.value.cut)) {
+      rejoin(&decision.value.cut);
+      return bind(next);
+    }
     remember(decision);
     return install(next, decision.value.restart, keeps);
   }
@@ -230,14 +250,9 @@ void Engine::Parts::apply(const Decision& decision) {
     remember(decision);
     return install(next, decision.value.restart, false);
   }
-  if (!returning || decision.from != disk.installed->id) return;
-  // An adopted value of the predecessor's view: settled now by its own ballot, if this name is in it.
-  returning = next.rank_of_name(self.name).has_value();
-  disk.installed = next;
-  disk.promised = {};
-  disk.accepted.reset();
-  alone_since = now;
-  persist();
+  // A later view of the chain: it is settled now by its own ballot, if this name is in it. Nothing was promised in it: a promise is
+  // on disk behind the view.
+  if (returning && next.id > disk.installed->id) bind(next);
 }
 
 void Engine::Parts::remember(const Decision& decision) {
@@ -349,13 +364,18 @@ void Engine::Parts::take_early() {
 void Engine::Parts::loaded_now() {
   in_view->loaded = true;
   become(ComponentState::primary);
+  release_held_back();
+  if (std::exchange(writable_wanted, false)) emit(Writable{});
+}
+
+void Engine::Parts::release_held_back() {
+  if (waiting_ops.empty() || !operational() || component != ComponentState::primary) return;
   for (DirectoryOps& ops : std::exchange(waiting_ops, {})) {
     Chunk chunk;
     chunk.count = static_cast<std::uint32_t>(ops.size());
     chunk.ops = std::make_shared<const DirectoryOps>(std::move(ops));
     (void)publish(std::move(chunk));
   }
-  if (std::exchange(writable_wanted, false)) emit(Writable{});
 }
 
 // ---------------------------------------------------------------- state transfer

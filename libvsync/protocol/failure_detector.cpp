@@ -16,7 +16,8 @@ void FailureDetector::advance(TimePoint now) {
 
 bool FailureDetector::heard(TimePoint now, const NodeId& node) {
   Peer& peer = peers_[node.name];
-  if (node.incarnation < peer.node.incarnation) return false;
+  // A host that lost its disk counts from one again: it is believed once the incarnation known here has fallen silent.
+  if (node.incarnation < peer.node.incarnation && now - peer.last_heard < timeout(peer)) return false;
   if (node.incarnation != peer.node.incarnation) {
     peer = Peer{};
     peer.node = node;

@@ -23,6 +23,8 @@ class Cluster {
     PersistentState disk;
     std::vector<Event> events;
     bool running = false;
+    bool paused = false;
+    std::uint64_t life = 0;
   };
 
   void start(const std::string& name) {
@@ -33,6 +35,7 @@ class Cluster {
     }
     if (configure) configure(name, config);
     ++node.disk.incarnation_counter;
+    ++node.life;
     const NodeId self{name, {node.disk.incarnation_counter, seed_}};
     node.engine = std::make_unique<Engine>(self, config, node.disk, ++seed_);
     node.running = true;
@@ -42,7 +45,7 @@ class Cluster {
   void start_all() {
     for (const std::string& name : names_) start(name);
   }
-  /// The process dies; what is on disk stays.
+  /// The process dies; what is on disk stays, writes under way are lost.
   void crash(const std::string& name, bool tell = true) {
     nodes_[name].running = false;
     for (const std::string& other : names_) {
@@ -52,7 +55,27 @@ class Cluster {
     }
   }
   void cut(const std::string& a, const std::string& b) { cut_.insert({a, b}); cut_.insert({b, a}); }
+  void cut_one_way(const std::string& from, const std::string& to) { cut_.insert({from, to}); }
   void heal() { cut_.clear(); }
+  /// The process is stopped: nothing runs in it, what is sent to it waits.
+  void pause(const std::string& name) { nodes_[name].paused = true; }
+  void resume(const std::string& name) { nodes_[name].paused = false; }
+  /// The host gets an empty disk.
+  void wipe(const std::string& name) { nodes_[name].disk = {}; }
+  [[nodiscard]] const PersistentState& disk(const std::string& name) { return nodes_[name].disk; }
+  /// A frame from nowhere: late, repeated or forged.
+  void inject(const std::string& to, const Frame& frame) {
+    nodes_[to].engine->on_frame(now_, frame);
+    drain(to);
+  }
+  void leave(const std::string& name) {
+    at(name).leave(now_);
+    drain(name);
+  }
+  void submit(const std::string& name, DirectoryOps ops) {
+    (void)at(name).submit(now_, std::move(ops));
+    drain(name);
+  }
 
   Engine& at(const std::string& name) { return *nodes_[name].engine; }
   std::vector<Event>& events(const std::string& name) { return nodes_[name].events; }
@@ -126,7 +149,7 @@ class Cluster {
   struct Arrival {
     TimePoint at;
     std::string to;
-    std::uint64_t life;
+    std::uint64_t life;  // of the process whose write it is
     std::shared_ptr<const Frame> frame;  // or, if null, a write that is done
     std::string from;
     Write write;
@@ -136,7 +159,7 @@ class Cluster {
     Node& node = nodes_[name];
     node.engine->drain(outbox_);
     for (Event& event : outbox_.events) node.events.push_back(std::move(event));
-    for (Write& write : outbox_.writes) arrivals_.push_back({now_ + write_delay, name, 0, nullptr, name, write});
+    for (Write& write : outbox_.writes) arrivals_.push_back({now_ + write_delay, name, node.life, nullptr, name, write});
     for (Outgoing& frame : outbox_.frames) {
       if (cut_.contains({name, frame.to}) || (drop && drop(name, frame.to, *frame.frame))) continue;
       arrivals_.push_back({now_ + frame_delay, frame.to, 0, frame.frame, name, {}});
@@ -145,14 +168,16 @@ class Cluster {
 
   void step() {
     TimePoint next = now_ + std::chrono::milliseconds(10);
-    for (const Arrival& arrival : arrivals_) next = std::min(next, arrival.at);
+    for (const Arrival& arrival : arrivals_) {
+      if (!nodes_[arrival.to].paused) next = std::min(next, arrival.at);
+    }
     for (const auto& [name, node] : nodes_) {
-      if (!node.running) continue;
+      if (!node.running || node.paused) continue;
       if (const auto deadline = node.engine->next_deadline()) next = std::min(next, *deadline);
     }
     now_ = std::max(now_ + std::chrono::microseconds(1), next);
     for (auto arrival = arrivals_.begin(); arrival != arrivals_.end();) {
-      if (arrival->at > now_) {
+      if (arrival->at > now_ || nodes_[arrival->to].paused) {
         ++arrival;
         continue;
       }
@@ -162,7 +187,7 @@ class Cluster {
       arrival = arrivals_.begin();
     }
     for (auto& [name, node] : nodes_) {
-      if (!node.running) continue;
+      if (!node.running || node.paused) continue;
       node.engine->on_tick(now_);
       drain(name);
     }
@@ -171,6 +196,7 @@ class Cluster {
     Node& node = nodes_[due.to];
     if (!node.running) return;
     if (due.frame == nullptr) {
+      if (due.life != node.life) return;
       node.disk = due.write.state;
       node.engine->on_persisted(now_, due.write.token);
     } else if (!cut_.contains({due.from, due.to})) {

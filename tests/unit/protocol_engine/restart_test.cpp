@@ -1,0 +1,70 @@
+// What a restart may and may not do: votes from disks, and blocks that end.
+
+#include <gmock/gmock.h>
+
+#include "fixtures.hpp"
+
+namespace vsync::protocol::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+struct Restart : Settled {
+  Restart() : Settled(abc) {}
+};
+
+TEST_F(Restart, AHostThatWasPausedWhileTheOthersRestartedDoesNotKeepThemBlocked) {
+  cluster.pause("a");
+  cluster.crash("b");
+  cluster.crash("c");
+  cluster.run_for(400ms);
+  cluster.start("b");
+  cluster.start("c");
+  cluster.resume("a");
+  EXPECT_TRUE(settled(abc));
+}
+
+TEST_F(Restart, WhoRestartsWithTheFormerViewOnDiskLearnsTheOneThatWasDecided) {
+  const auto before = changes("a");
+  isolate("c");
+  // a and b have installed {a, b}; a, which b can't go on without, crashes before that is on its disk.
+  ASSERT_TRUE(cluster.run_until([&] { return changes("a") > before && changes("b") > before; }));
+  cluster.crash("a");
+  ASSERT_EQ(cluster.disk("a").installed->size(), 3u);
+  cluster.crash("c");
+  cluster.heal();
+  cluster.run_for(1s);
+  cluster.start("a");
+  EXPECT_TRUE(settled({"a", "b"}));
+}
+
+TEST_F(Restart, OfHostsWithDifferentViewsOnDiskTheLaterViewCounts) {
+  const auto before = changes("a");
+  isolate("c");
+  ASSERT_TRUE(cluster.run_until([&] { return changes("a") > before && changes("b") > before; }));
+  cluster.crash("a");
+  cluster.run_for(10ms);
+  cluster.crash("b");
+  ASSERT_EQ(cluster.disk("a").installed->size(), 3u);
+  ASSERT_EQ(cluster.disk("b").installed->size(), 2u);
+  cluster.crash("c");
+  cluster.start("a");
+  cluster.start("b");
+  EXPECT_TRUE(settled({"a", "b"}));
+}
+
+TEST_F(Restart, AHostReinstalledEmptyIsAdmittedThoughItsIncarnationCountsFromOneAgain) {
+  for (int i = 0; i < 3; ++i) {
+    cluster.crash("c");
+    cluster.start("c");
+    ASSERT_TRUE(settled(abc));
+  }
+  cluster.crash("c");
+  cluster.wipe("c");
+  cluster.start("c");
+  EXPECT_TRUE(settled(abc));
+}
+
+}  // namespace
+}  // namespace vsync::protocol::test

@@ -1,0 +1,34 @@
+// Sessions and their directory records across pauses and view changes.
+
+#include <gmock/gmock.h>
+
+#include "fixtures.hpp"
+
+namespace vsync::protocol::test {
+namespace {
+
+struct Sessions : Settled {
+  Sessions() : Settled(abc) {}
+};
+
+TEST_F(Sessions, RecordsSubmittedWhileADaemonDoubtsItselfAreOrderedAfterwards) {
+  cluster.pause("b");
+  cluster.run_for(400ms);
+  cluster.resume("b");
+  cluster.submit("b", {JoinGroup{{0, 2}, "news"}});
+  cluster.run_for(1s);
+  EXPECT_EQ(cluster.at("a").directory().members("news").size(), 1u);
+}
+
+TEST_F(Sessions, RecordsSubmittedDuringAViewChangeAreOrderedInTheNextView) {
+  cluster.crash("c");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.at("b").status().node_state == NodeState::wedged; }));
+  cluster.submit("b", {JoinGroup{{0, 2}, "news"}});
+  ASSERT_TRUE(settled({"a", "b"}));
+  cluster.run_for(100ms);
+  EXPECT_EQ(cluster.at("a").directory().members("news").size(), 1u);
+  EXPECT_EQ(cluster.at("b").directory().snapshot(), cluster.at("a").directory().snapshot());
+}
+
+}  // namespace
+}  // namespace vsync::protocol::test
