@@ -8,10 +8,7 @@
 namespace vsync::protocol {
 
 Coordinator::Coordinator(const Config& config, Plan plan, TimePoint now) : config_(&config), plan_(std::move(plan)) {
-  for (const NodeId& node : everyone()) {
-    waiting_.insert(node);
-    sends_.push_back({node, Prepare{plan_.view, plan_.ballot, plan_.restart}});
-  }
+  for (const NodeId& node : everyone()) waiting_.insert(node);
   enter(Step::answers, now);
 }
 
@@ -24,6 +21,20 @@ std::vector<NodeId> Coordinator::everyone() const {
 void Coordinator::enter(Step step, TimePoint now) {
   step_ = step;
   deadline_ = now + plan_.patience;
+  ask(now);
+}
+
+void Coordinator::ask(TimePoint now) {
+  ask_again_ = now + ask_again_after;
+  for (const NodeId& node : waiting_) {
+    switch (step_) {
+      case Step::answers: sends_.push_back({node, Prepare{plan_.view, plan_.ballot, plan_.restart}}); break;
+      case Step::gathering: sends_.push_back({node, Gather{plan_.view.id, plan_.ballot, choice_->value}}); break;
+      case Step::accepting: sends_.push_back({node, Accept{plan_.view.id, plan_.ballot, choice_->value}}); break;
+      case Step::chosen:
+      case Step::failed: break;
+    }
+  }
 }
 
 void Coordinator::on_answer(TimePoint now, const NodeId& from, const Answer& answer) {
@@ -47,13 +58,10 @@ void Coordinator::choose(TimePoint now) {
   }
   // An adopted value was gathered before it was first accepted.
   if (choice_->adopted || mutant(Mutant::no_fetch_before_accept)) return begin_accept(now);
-  waiting_.clear();
-  for (const NodeId& node : must_gather(plan_.view, choice_->value)) {
-    waiting_.insert(node);
-    sends_.push_back({node, Gather{plan_.view.id, plan_.ballot, choice_->value}});
-  }
+  const std::vector<NodeId> gathers = must_gather(plan_.view, choice_->value);
+  if (gathers.empty()) return begin_accept(now);
+  waiting_ = {gathers.begin(), gathers.end()};
   enter(Step::gathering, now);
-  if (waiting_.empty()) begin_accept(now);
 }
 
 void Coordinator::on_gathered(TimePoint now, const NodeId& from) {
@@ -63,7 +71,7 @@ void Coordinator::on_gathered(TimePoint now, const NodeId& from) {
 }
 
 void Coordinator::begin_accept(TimePoint now) {
-  for (const NodeId& node : plan_.acceptors) sends_.push_back({node, Accept{plan_.view.id, plan_.ballot, choice_->value}});
+  waiting_ = {plan_.acceptors.begin(), plan_.acceptors.end()};
   enter(Step::accepting, now);
 }
 
@@ -71,6 +79,7 @@ void Coordinator::on_accepted(const NodeId& from) {
   if (step_ != Step::accepting) return;
   const auto rank = acceptor_rank(plan_.view, from, plan_.restart);
   if (!rank) return;
+  waiting_.erase(from);
   accepted_.insert(*rank);
   RankSet counted = accepted_;
   if (mutant(Mutant::majority_of_members_only)) {
@@ -82,8 +91,9 @@ void Coordinator::on_accepted(const NodeId& from) {
 }
 
 void Coordinator::on_tick(TimePoint now) {
-  if (now < deadline_) return;
-  if (step_ == Step::answers) {
+  if (now < deadline_) {
+    if (now >= ask_again_) ask(now);
+  } else if (step_ == Step::answers) {
     choose(now);
   } else if (step_ == Step::gathering || step_ == Step::accepting) {
     step_ = Step::failed;

@@ -1,8 +1,10 @@
 #pragma once
 // Coordinator: one attempt to end a view, from the ballot to the decision: answers, choice, fetch, acceptance.
 // Single-decree Paxos (Lamport 2001) whose acceptors are the members of the view that ends, with a fetch before the acceptance. It
-// talks to itself like to any other acceptor: the engine loops messages to the own node back.
+// talks to itself like to any other acceptor: the engine loops messages to the own node back. What isn't answered is asked again, since
+// one lost frame must not cost a member its place; every request may come twice.
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -40,7 +42,7 @@ class Coordinator {
   void on_answer(TimePoint now, const NodeId& from, const Answer& answer);
   void on_gathered(TimePoint now, const NodeId& from);
   void on_accepted(const NodeId& from);
-  void on_refused() { step_ = Step::failed; }
+  void on_refused() { if (step_ != Step::chosen) step_ = Step::failed; }
   /// `node` is suspected: it is waited for no longer.
   void on_lost(TimePoint now, const NodeId& node);
   void on_tick(TimePoint now);
@@ -49,12 +51,15 @@ class Coordinator {
   [[nodiscard]] const Ballot& ballot() const { return plan_.ballot; }
   [[nodiscard]] const View& view() const { return plan_.view; }
   [[nodiscard]] const Value& value() const { return choice_->value; }
-  [[nodiscard]] TimePoint deadline() const { return deadline_; }
+  [[nodiscard]] TimePoint deadline() const { return std::min(deadline_, ask_again_); }
   [[nodiscard]] std::vector<NodeId> everyone() const;
   std::vector<Send> take() { return std::exchange(sends_, {}); }
 
  private:
+  static constexpr Duration ask_again_after = 100ms;
+
   void enter(Step step, TimePoint now);
+  void ask(TimePoint now);
   void choose(TimePoint now);
   void begin_accept(TimePoint now);
 
@@ -62,6 +67,7 @@ class Coordinator {
   Plan plan_;
   Step step_ = Step::answers;
   TimePoint deadline_;
+  TimePoint ask_again_;
   std::set<NodeId> waiting_;
   std::map<NodeId, Answer> answers_;
   std::optional<Choice> choice_;

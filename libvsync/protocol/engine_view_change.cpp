@@ -80,8 +80,10 @@ void Engine::Parts::on_frame(const Frame& frame, const Gather& gather) {
     send(frame.from, Refused{gather.view, gather.ballot, disk.promised});
     return;
   }
-  in_view->gathering = InView::Gathering{gather.ballot, frame.from, gather.value};
-  for (auto& lane : in_view->fetch) std::fill(lane.begin(), lane.end(), Fetching{});
+  if (!in_view->gathering || in_view->gathering->ballot != gather.ballot) {
+    in_view->gathering = InView::Gathering{gather.ballot, frame.from, gather.value};
+    for (auto& lane : in_view->fetch) std::fill(lane.begin(), lane.end(), Fetching{});
+  }
   try_gathered();
   if (in_view->gathering) fetch_missing();
 }
@@ -106,9 +108,12 @@ void Engine::Parts::on_frame(const Frame& frame, const Accept& accept) {
     return;
   }
   wedge();
-  disk.promised = accept.ballot;
-  disk.accepted = Accepted{accept.ballot, accept.value};
-  send_after(persist(), frame.from, AcceptedBallot{accept.view, accept.ballot});
+  if (!disk.accepted || disk.accepted->ballot != accept.ballot) {
+    disk.promised = accept.ballot;
+    disk.accepted = Accepted{accept.ballot, accept.value};
+    persist();
+  }
+  send_after(next_token - 1, frame.from, AcceptedBallot{accept.view, accept.ballot});
 }
 
 // ---------------------------------------------------------------- the coordinator
@@ -161,6 +166,8 @@ void Engine::Parts::drive_coordinator() {
     coordinator.reset();
     for (const NodeId& node : receivers) {
       if (node != self) send(node, Decided{{decision}});
+      // A joiner that was asked and couldn't be admitted is watched anew: it costs one view change and not a series of them.
+      if (!decision.value.next.rank_of(node)) mutual_since.erase(node.name);
     }
     apply(decision);
   }

@@ -45,5 +45,23 @@ TEST(Promise, IsNotGivenByAMemberThatHasNotInstalledTheView) {
   EXPECT_EQ(answers, 0u);
 }
 
+struct Four : Settled {
+  Four() : Settled({"a", "b", "c", "d"}) {}
+};
+
+TEST_F(Four, OneLostFrameOfAViewChangeExcludesNobody) {
+  cluster.crash("d");
+  ASSERT_TRUE(settled(abc));
+  std::set<std::pair<std::string, std::size_t>> lost;
+  cluster.drop = [&](const std::string&, const std::string& to, const Frame& frame) {
+    const bool counts = is<Prepare>(frame) || is<Answer>(frame) || is<Gather>(frame) || is<Gathered>(frame) || is<Accept>(frame) ||
+                        is<AcceptedBallot>(frame) || is<Decided>(frame);
+    return counts && (to == "a" || to == "b") && lost.insert({to, frame.body.index()}).second;
+  };
+  cluster.start("d");
+  ASSERT_TRUE(settled({"a", "b", "c", "d"}));
+  for (const char* node : {"a", "b", "c"}) EXPECT_THAT(cluster.all<Resynced>(node), IsEmpty()) << node;
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test
