@@ -77,7 +77,8 @@ std::string status_text(const Json& status, const Paint& paint) {
     facts.push_back({"view", "none"});
   }
   facts.push_back({"sequencer", field(status, "sequencer")});
-  facts.push_back({"lease", field(status, "lease")});
+  const Json lease = status.value("lease", Json());
+  facts.push_back({"lease", lease.is_boolean() ? (lease.get<bool>() ? "held" : "not held") : plain(lease)});
   facts.push_back({"sessions", field(status, "sessions")});
   facts.push_back({"groups", field(status, "groups")});
   if (const Json positions = status.value("positions", Json()); positions.is_object()) {

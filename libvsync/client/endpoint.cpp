@@ -15,6 +15,17 @@ constexpr const char* system_socket = "/run/vsync/vsync.sock";
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
+/// Where a daemon run by this user listens. In /tmp only a directory of this user is believed: anybody could have made it.
+std::string socket_of_user() {
+  if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime != '\0') {
+    return std::string(runtime) + "/vsync/vsync.sock";
+  }
+  const std::string directory = "/tmp/vsync-" + std::to_string(::geteuid());
+  struct stat found {};
+  const bool ours = ::lstat(directory.c_str(), &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == ::geteuid();
+  return ours ? directory + "/vsync/vsync.sock" : std::string();
+}
+
 }  // namespace
 
 std::string resolve_endpoint(const std::string& chosen) {
@@ -23,10 +34,7 @@ std::string resolve_endpoint(const std::string& chosen) {
     return from_environment;
   }
   if (!exists(system_socket)) {
-    if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime != '\0') {
-      const std::string of_user = std::string(runtime) + "/vsync/vsync.sock";
-      if (exists(of_user)) return std::string(ipc) + of_user;
-    }
+    if (const std::string of_user = socket_of_user(); !of_user.empty() && exists(of_user)) return std::string(ipc) + of_user;
   }
   return std::string(ipc) + system_socket;
 }

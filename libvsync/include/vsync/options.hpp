@@ -15,7 +15,7 @@ namespace vsync {
 struct Options {
   /// Where the daemon listens, "ipc://<path>". Empty: the environment's VSYNC_ENDPOINT; without it
   /// ipc:///run/vsync/vsync.sock if that exists, else the socket of a daemon run by this user,
-  /// ipc://$XDG_RUNTIME_DIR/vsync/vsync.sock.
+  /// ipc://$XDG_RUNTIME_DIR/vsync/vsync.sock (without that variable ipc:///tmp/vsync-UID/vsync/vsync.sock).
   std::string endpoint;
   /// What this application calls itself in group views: 1 to 64 bytes of printable UTF-8. Empty: the name of the program.
   std::string application;
