@@ -163,7 +163,7 @@ void Engine::Parts::heartbeat() {
   if (const View* view = in_view ? &in_view->view : bound_view()) beat.view = view->id;
   beat.promised = disk.promised;
   beat.loaded = in_view && in_view->loaded;
-  beat.leaving = leaving;
+  beat.leaving = asks_to_leave();
   beat.witness = config.witness;
   beat.weight = config.weight;
   beat.former = disk.installed ? ClusterId{} : disk.cluster;
@@ -289,11 +289,7 @@ void Engine::hold_back(TimePoint now, bool on) {
   p.begin(now);
   if (p.holding_back == on) return;
   p.holding_back = on;
-  if (!p.in_view) return;
-  InView& v = *p.in_view;
-  v.held_back.clear();
-  for (const LaneReplica& lane : v.lanes) v.held_back.push_back(lane.held());
-  if (!on) v.ack_wanted = v.ack_now = true;
+  if (p.in_view) p.in_view->ack_wanted = p.in_view->ack_now = true;
 }
 
 void Engine::leave(TimePoint now) {
@@ -302,6 +298,7 @@ void Engine::leave(TimePoint now) {
   if (p.leaving) return;
   p.leaving = true;
   if (!p.in_view || p.in_view->view.size() == 1) {
+  p.leaving_since = now;
     p.left = true;
     return;
   }

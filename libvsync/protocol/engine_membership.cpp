@@ -139,6 +139,7 @@ void Engine::Parts::evaluate_in_view() {
     left = true;
     return;
   }
+  if (farewell) return part();
   const bool go_on = may_go_on(v.view, unsuspected());
   if (v.loaded) become(go_on ? ComponentState::primary : ComponentState::blocked);
   release_held_back();
@@ -168,24 +169,42 @@ void Engine::Parts::evaluate_in_view() {
   // Watched all the time, so that a joiner's waiting time is known when it has passed.
   const bool joiners = !eligible_joiners(*connected).empty();
   if (now < retry_at || (now < reunion_until && *connected != all_members(v.view))) return;
-  bool needed = joiners || v.wedged || *connected != all_members(v.view) || leaving;
-  for (const Rank rank : *connected) {
-    const Member& member = v.view.at(rank);
-    if (rank == v.self) {
-      needed = needed || (v.loaded && (!member.loaded || (member.weight == 0 && member.full_weight > 0)));
-      continue;
-    }
-    const FailureDetector::Peer* peer = detector.find(member.node.name);
-    if (peer == nullptr || peer->node != member.node || peer->heartbeat.view != v.view.id) continue;
-    const bool grown_up = (peer->heartbeat.loaded && !member.loaded) ||
-                          ((peer->heartbeat.loaded || member.witness) && member.weight == 0 && member.full_weight > 0);
-    needed = needed || grown_up || peer->heartbeat.leaving || peer->heartbeat.state == NodeState::wedged;
-  }
   const bool stuck = sequencer_stuck();
-  if (!needed && !stuck) return;
+  if (!joiners && !stuck && !change_needed(*connected)) return;
   std::vector<NodeId> acceptors;
   for (const Rank rank : unsuspected()) acceptors.push_back(v.view.at(rank).node);
   start_ballot(std::move(acceptors), false, stuck);
+}
+
+/// Something of the view isn't as its members are now, and a ballot can change that.
+bool Engine::Parts::change_needed(RankSet connected) const {
+  const InView& v = *in_view;
+  if (v.wedged || connected != all_members(v.view)) return true;
+  const auto heartbeat_of = [&](Rank rank) -> const Heartbeat* {
+    const NodeId& node = v.view.at(rank).node;
+    const FailureDetector::Peer* peer = detector.find(node.name);
+    return peer != nullptr && peer->node == node && peer->heartbeat.view == v.view.id ? &peer->heartbeat : nullptr;
+  };
+  const auto is_loaded = [&](Rank rank) {
+    if (rank == v.self) return v.loaded;
+    const Heartbeat* told = heartbeat_of(rank);
+    return told != nullptr && told->loaded;
+  };
+  RankSet holders;
+  for (const Rank rank : connected) {
+    if (v.view.at(rank).holds_payload() && is_loaded(rank)) holders.insert(rank);
+  }
+  return std::any_of(connected.begin(), connected.end(), [&](Rank rank) {
+    const Member& member = v.view.at(rank);
+    const Heartbeat* told = heartbeat_of(rank);
+    if (rank != v.self && told == nullptr) return false;
+    const bool loaded = is_loaded(rank) || member.witness;
+    const bool grown_up = loaded && (!member.loaded || (member.weight == 0 && member.full_weight > 0));
+    // The only holder of the state waits for another: who is left without one couldn't go on.
+    const bool asks = rank == v.self ? asks_to_leave() : told->leaving;
+    const bool goes = asks && !holders.minus(RankSet{rank}).empty();
+    return grown_up || goes || (rank != v.self && told->state == NodeState::wedged);
+  });
 }
 
 void Engine::Parts::evaluate_outside() {
@@ -316,13 +335,16 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
   if (own == nullptr) return;
   const bool bound = in_a_view(heartbeat.state) || heartbeat.state == NodeState::returning;
   const bool behind = bound && heartbeat.view < own->id;
+  const bool missed_farewell = farewell && in_a_view(heartbeat.state) && heartbeat.view == farewell->from;
   const bool missed_entry = in_view && !in_a_view(heartbeat.state) && own->rank_of(frame.from).has_value();
-  if (!behind && !missed_entry) return;
+  if (!behind && !missed_entry && !missed_farewell) return;
   TimePoint& sent = decided_sent[frame.from.name];
   if (sent != TimePoint{} && now - sent < decided_again_after) return;
   sent = now;
   Decided decided;
-  if (missed_entry) {
+  if (missed_farewell) {
+    decided.chain.push_back(*farewell);
+  } else if (missed_entry) {
     Decision entry;
     entry.value.next = *own;
     decided.chain.push_back(std::move(entry));
@@ -369,6 +391,30 @@ void Engine::Parts::rejoin(const Cut* cut) {
   become(ComponentState::joining);
 }
 
+// ---------------------------------------------------------------- an orderly leave
+
+/// What this node published is where the others want it, or they don't come to it.
+bool Engine::Parts::asks_to_leave() const {
+  if (!leaving || !in_view || now - leaving_since >= config.suspect_after_max) return leaving;
+  const bool told = std::all_of(outcomes.begin(), outcomes.end(), [](const Outcomes& lane) { return lane.empty(); });
+  const bool stable = std::all_of(in_view->lanes.begin(), in_view->lanes.end(),
+                                  [&](const LaneReplica& lane) { return lane.stream(in_view->self).messages() == 0; });
+  return told && stable && waiting_ops.empty();
+}
+
+/// The next view is decided without this node, whose vote those that stay may still need to learn it: it goes once enough of them have
+/// installed it.
+void Engine::Parts::part() {
+  const View& next = farewell->value.next;
+  RankSet installed;
+  for (std::uint16_t r = 0; r < next.size(); ++r) {
+    const FailureDetector::Peer* peer = detector.find(next.members[r].node.name);
+    if (peer == nullptr || peer->node != next.members[r].node || !in_a_view(peer->heartbeat.state)) continue;
+    if (peer->heartbeat.view >= next.id) installed.insert(Rank{r});
+  }
+  left = is_uniform_set(next, installed);
+}
+
 void Engine::Parts::expire_sessions() {
   if (!operational() || !in_view->loaded || component != ComponentState::primary || leaving) return;
   const RankSet holders = payload_holders(in_view->view) & unsuspected();
@@ -407,6 +453,7 @@ std::string Engine::Parts::waits_for() const {
     if (peer == nullptr || !detector.hears(now, peer->node)) silent.push_back(name);
   }
   if (in_view) {
+    if (farewell) return "those that stay to install the view without this daemon";
     if (doubt_since) return "this daemon was paused: waiting for proof that its view still goes on";
     if (component == ComponentState::blocked) return "no set that may go on is heard: waiting for " + names(silent) + ", which may have gone on";
     if (!in_view->loaded) return "a snapshot of the directory";

@@ -22,7 +22,7 @@ constexpr std::uint64_t busier_messages_min = 64;
 // ---------------------------------------------------------------- publishing
 
 Result<void, PublishError> Engine::Parts::publish(Chunk chunk) {
-  if (leaving) return Unexpected{PublishError::leaving};
+  if (leaving && !chunk.ops) return Unexpected{PublishError::leaving};
   if (!in_view || !in_view->loaded || !stores() || component != ComponentState::primary) return Unexpected{PublishError::not_primary};
   const std::size_t lane_index = chunk.lane.value;
   LaneReplica& lane = in_view->lanes[lane_index];

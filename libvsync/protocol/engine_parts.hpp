@@ -119,6 +119,8 @@ struct Engine::Parts {
   bool holding_back = false;
   bool leaving = false;
   bool left = false;
+  TimePoint leaving_since;
+  std::optional<Decision> farewell; ///< (leaving) the change that leaves this node out, while those that stay may lack it
   bool returning = false;          ///< restarted with an installed view on disk, and not in a view since
   std::optional<Position> cut_end;       ///< end of what was delivered before this view and is not confirmed yet
   std::vector<std::pair<Position, Position>> marked;  ///< by lane: last uniform and safe mark
@@ -248,6 +250,9 @@ struct Engine::Parts {
   void show_decisions(const Frame& frame, const Heartbeat& heartbeat);
   void rejoin(const Cut* cut);
   void expire_sessions();
+  void part();
+  [[nodiscard]] bool change_needed(RankSet connected) const;
+  [[nodiscard]] bool asks_to_leave() const;
   void become(ComponentState state);
   [[nodiscard]] RankSet unsuspected() const;
   [[nodiscard]] std::optional<RankSet> clique() const;

@@ -36,7 +36,7 @@ Answer Engine::Parts::answer_to(const ViewId& view, const Ballot& ballot) const 
   for (const auto& [name, peer] : detector.peers()) {
     if (detector.hears(now, peer.node)) answer.hears.push_back(peer.node);
   }
-  answer.leaving = leaving;
+  answer.leaving = asks_to_leave();
   answer.witness = config.witness;
   answer.full_weight = config.weight;
   const View* bound = bound_view();
@@ -209,7 +209,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
     const auto own = std::find_if(decided.chain.begin(), decided.chain.end(),
                                   [&](const Decision& decision) { return decision.from == in_view->view.id; });
     if (leaving) {
-      left = true;
+      if (!farewell) farewell = own == decided.chain.end() ? decided.chain.back() : *own;
       return;
     }
     return rejoin(own == decided.chain.end() ? nullptr : &own->value.cut);
@@ -241,7 +241,7 @@ void Engine::Parts::apply(const Decision& decision) {
   if (in_view) {
     if (decision.from != in_view->view.id) return;
     if (!rank) {
-      if (leaving) left = true;
+      if (leaving) farewell = decision;
       else rejoin(&decision.value.cut);
       return;
     }
