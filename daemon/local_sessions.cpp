@@ -354,7 +354,7 @@ void LocalSessions::ping(Session& session) {
   session.next_ping = now_ + limits_.ping_every;
   session.nonce = ++next_nonce_;
   Parcel parcel = parcel_of(wire::Ping{session.nonce});
-  if (socket_.send(session.queue.route(), parcel) == LocalSocket::Sent::gone) session.gone_since = now_;
+  if (socket_.send(session.queue.route(), parcel) == LocalSocket::Sent::gone && !session.gone_since) session.gone_since = now_;
 }
 
 // ---------------------------------------------------------------- sending

@@ -1,0 +1,268 @@
+#include "daemon/peer_links.hpp"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <thread>
+
+#include "daemon/start_error.hpp"
+#include "daemon/unique_fd.hpp"
+#include "temporary_directory.hpp"
+#include "wire/peer.hpp"
+
+namespace vsync::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+using protocol::LinkState;
+
+// A port that was free a moment ago. With `listening` somebody listens on it, but never speaks: a stopped process.
+struct Port {
+  UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  std::uint16_t number = 0;
+  explicit Port(bool listening = false) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_TRUE(!listening || listen(socket.get(), 16) == 0);
+    getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    number = ntohs(address.sin_port);
+    if (!listening) socket = UniqueFd();
+  }
+  [[nodiscard]] std::string endpoint() const { return "tcp://127.0.0.1:" + std::to_string(number); }
+};
+
+struct Keys {
+  KeyPair pair;
+  std::string file;
+  Keys(const TemporaryDirectory& directory, const std::string& name) {
+    write_key_pair(directory / name);
+    file = directory / name + "/secret.key";
+    pair = read_secret_key(file);
+  }
+};
+
+struct Node {
+  uv_loop_t loop;
+  Counters counters;
+  Log log{Severity::error};
+  std::vector<LinkChange> changes;
+  std::vector<protocol::Frame> frames;
+  std::unique_ptr<zmq::context_t> context = std::make_unique<zmq::context_t>();
+  std::unique_ptr<PeerLinks> links;
+
+  explicit Node(const Configuration& configuration) {
+    uv_loop_init(&loop);
+    links = std::make_unique<PeerLinks>(&loop, *context, configuration, counters, log);
+  }
+  ~Node() {
+    stop();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+  }
+  void stop() {
+    links.reset();
+    context.reset();
+  }
+  void turn() {
+    uv_run(&loop, UV_RUN_NOWAIT);
+    if (!links) return;
+    (void)links->pending();
+    links->observe(changes);
+    links->receive([this](const protocol::Frame& frame) { frames.push_back(frame); });
+    links->flush();
+  }
+  [[nodiscard]] bool saw(const std::string& peer, LinkState state) const {
+    return std::any_of(changes.begin(), changes.end(), [&](const auto& c) { return c.peer == peer && c.state == state; });
+  }
+  void send(const std::string& from, const std::string& to, std::int64_t nonce) {
+    auto frame = std::make_shared<protocol::Frame>();
+    frame->from = {from, {1, 1}};
+    frame->to = {to, {}};
+    frame->body = protocol::Heartbeat{.nonce = nonce};
+    const protocol::Outgoing outgoing{to, frame, false};
+    links->send({&outgoing, 1});
+  }
+};
+
+template <class Condition>
+bool wait_for(std::vector<Node*> nodes, Condition condition, Clock::duration within = 5s) {
+  for (const auto until = Clock::now() + within; Clock::now() < until;) {
+    for (Node* node : nodes) node->turn();
+    if (condition()) return true;
+    std::this_thread::sleep_for(200us);
+  }
+  return false;
+}
+
+struct PeerLinksTest : ::testing::Test {
+  TemporaryDirectory directory;
+  Port port_a, port_b;
+  Keys key_a{directory, "a"}, key_b{directory, "b"}, key_c{directory, "c"};
+
+  Configuration configuration(const std::string& node, const Keys& keys, const Port& port, const std::vector<PeerConfiguration>& peers) {
+    Configuration c;
+    c.node = node;
+    c.listen = port.endpoint();
+    c.security = "curve";
+    c.secret_key_file = keys.file;
+    c.peers = peers;
+    return c;
+  }
+  PeerConfiguration peer_a() { return {"a", port_a.endpoint(), key_a.pair.public_key}; }
+  PeerConfiguration peer_b() { return {"b", port_b.endpoint(), key_b.pair.public_key}; }
+};
+
+TEST_F(PeerLinksTest, FramesGoBothWaysOverAnAuthenticatedLink) {
+  Node a(configuration("a", key_a, port_a, {peer_b()}));
+  Node b(configuration("b", key_b, port_b, {peer_a()}));
+  ASSERT_TRUE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up) && b.saw("a", LinkState::up); }));
+  a.send("a", "b", 7);
+  b.send("b", "a", 8);
+  ASSERT_TRUE(wait_for({&a, &b}, [&] { return !a.frames.empty() && !b.frames.empty(); }));
+  EXPECT_EQ(std::get<protocol::Heartbeat>(b.frames[0].body).nonce, 7);
+  EXPECT_EQ(a.frames[0].from.name, "b");
+}
+
+TEST_F(PeerLinksTest, APayloadArrivesAsItWasAndIsSharedByItsReceivers) {
+  Node a(configuration("a", key_a, port_a, {peer_b()}));
+  Node b(configuration("b", key_b, port_b, {peer_a()}));
+  ASSERT_TRUE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up); }));
+  std::vector<std::byte> bytes(100'000, std::byte{42});
+  protocol::Chunk chunk;
+  chunk.first = {1};
+  chunk.count = 3;
+  chunk.session = {1, 1};
+  chunk.first_n = 1;
+  chunk.payload = protocol::Payload(bytes);
+  auto frame = std::make_shared<protocol::Frame>();
+  frame->cluster = {1, 1};
+  frame->from = {"a", {1, 1}};
+  frame->body = protocol::Data{{{1, 1}, 1}, {}, {}, {chunk}};
+  const protocol::Outgoing outgoing{"b", frame, true};
+  ASSERT_TRUE(wait_for({&a, &b}, [&] {
+    if (b.frames.empty() && a.counters.frames_sent == 0) a.links->send({&outgoing, 1});
+    return !b.frames.empty();
+  }));
+  const auto& data = std::get<protocol::Data>(b.frames[0].body);
+  ASSERT_EQ(data.chunks.size(), 1u);
+  EXPECT_THAT(data.chunks[0].payload.bytes(), ::testing::ElementsAreArray(bytes));
+}
+
+TEST_F(PeerLinksTest, AnUnknownKeyGetsNoConnectionAndIsCounted) {
+  PeerConfiguration impostor = peer_a();
+  impostor.public_key = key_c.pair.public_key;  // b trusts c's key under a's name, and a has its own
+  Node a(configuration("a", key_a, port_a, {peer_b()}));
+  Node b(configuration("b", key_b, port_b, {impostor}));
+  ASSERT_TRUE(wait_for({&a, &b}, [&] { return b.counters.peers_refused > 0; }));
+  a.send("a", "b", 7);
+  EXPECT_FALSE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up) || !b.frames.empty(); }, 300ms));
+}
+
+TEST_F(PeerLinksTest, AFrameMustNameTheNodeOfItsKey) {
+  Node a(configuration("a", key_a, port_a, {peer_b()}));
+  Node b(configuration("b", key_b, port_b, {peer_a(), {"c", "tcp://127.0.0.1:9", key_c.pair.public_key}}));
+  ASSERT_TRUE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up); }));
+  a.send("c", "b", 7);
+  ASSERT_TRUE(wait_for({&a, &b}, [&] { return b.counters.frames_impersonated == 1; }));
+  EXPECT_TRUE(b.frames.empty());
+}
+
+TEST_F(PeerLinksTest, MalformedFramesAreDroppedAndCounted) {
+  Configuration open = configuration("b", key_b, port_b, {peer_a()});
+  open.security = "none";
+  Node b(open);
+  zmq::context_t context;
+  zmq::socket_t raw(context, zmq::socket_type::push);
+  raw.set(zmq::sockopt::linger, 0);
+  raw.connect(port_b.endpoint());
+  raw.send(zmq::str_buffer("one part"), zmq::send_flags::none);
+  raw.send(zmq::str_buffer("no"), zmq::send_flags::sndmore);
+  raw.send(zmq::str_buffer("frame"), zmq::send_flags::none);
+  for (int i = 0; i < 50; ++i) raw.send(zmq::str_buffer("part"), i < 49 ? zmq::send_flags::sndmore : zmq::send_flags::none);
+  ASSERT_TRUE(wait_for({&b}, [&] { return b.counters.frames_malformed == 3; }));
+  EXPECT_TRUE(b.frames.empty());
+}
+
+TEST_F(PeerLinksTest, ADeadProcessIsRefusedAtOnce) {
+  Node a(configuration("a", key_a, port_a, {peer_b()}));
+  auto b = std::make_unique<Node>(configuration("b", key_b, port_b, {peer_a()}));
+  ASSERT_TRUE(wait_for({&a, b.get()}, [&] { return a.saw("b", LinkState::up); }));
+  b->stop();
+  const auto died = Clock::now();
+  ASSERT_TRUE(wait_for({&a}, [&] { return a.saw("b", LinkState::refused); }));
+  EXPECT_TRUE(a.saw("b", LinkState::down));
+  EXPECT_LT(Clock::now() - died, 500ms);
+}
+
+TEST_F(PeerLinksTest, ASilentHostIsNeverRefused) {
+  const Port silent(true);
+  Node a(configuration("a", key_a, port_a, {{"b", silent.endpoint(), key_b.pair.public_key}}));
+  EXPECT_FALSE(wait_for({&a}, [&] { return !a.changes.empty(); }, 1s));
+}
+
+TEST_F(PeerLinksTest, ARestartedPeerComesUpAgain) {
+  Node a(configuration("a", key_a, port_a, {peer_b()}));
+  auto b = std::make_unique<Node>(configuration("b", key_b, port_b, {peer_a()}));
+  ASSERT_TRUE(wait_for({&a, b.get()}, [&] { return a.saw("b", LinkState::up); }));
+  b.reset();
+  ASSERT_TRUE(wait_for({&a}, [&] { return a.saw("b", LinkState::refused); }));
+  a.changes.clear();
+  b = std::make_unique<Node>(configuration("b", key_b, port_b, {peer_a()}));
+  EXPECT_TRUE(wait_for({&a, b.get()}, [&] { return a.saw("b", LinkState::up); }));
+}
+
+TEST_F(PeerLinksTest, WithoutALinkFramesAreDroppedAndNothingIsKept) {
+  Node a(configuration("a", key_a, port_a, {peer_b()}));
+  for (int i = 0; i < 1000; ++i) a.send("a", "b", i);
+  EXPECT_EQ(a.counters.frames_dropped, 1000u);
+}
+
+TEST_F(PeerLinksTest, APeerThatReadsNothingNeverBlocksUsAndIsBounded) {
+  Configuration small = configuration("a", key_a, port_a, {peer_b()});
+  small.peer_queue_bytes_max = 1 << 20;
+  Node a(small);
+  Node b(configuration("b", key_b, port_b, {peer_a()}));
+  ASSERT_TRUE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up); }));
+  // From here on b's loop stands still; its sockets' buffers and ZeroMQ's marks fill up.
+  protocol::Chunk chunk;
+  chunk.first = {1};
+  chunk.count = 1;
+  chunk.session = {1, 1};
+  chunk.first_n = 1;
+  chunk.payload = protocol::Payload(std::vector<std::byte>(1 << 16));
+  auto frame = std::make_shared<protocol::Frame>();
+  frame->cluster = {1, 1};
+  frame->from = {"a", {1, 1}};
+  frame->body = protocol::Data{{{1, 1}, 1}, {}, {}, {chunk}};
+  const protocol::Outgoing outgoing{"b", frame, true};
+  for (int i = 0; i < 20'000 && a.counters.frames_dropped == 0; ++i) {
+    a.links->send({&outgoing, 1});
+    a.links->flush();
+  }
+  EXPECT_GT(a.counters.frames_dropped, 0u);
+  a.send("a", "b", 99);
+  EXPECT_TRUE(wait_for({&a, &b}, [&] {
+    return std::any_of(b.frames.begin(), b.frames.end(),
+                       [](const auto& f) { return std::holds_alternative<protocol::Heartbeat>(f.body); });
+  })) << "control frames have a link of their own";
+}
+
+TEST_F(PeerLinksTest, AnAddressInUseStopsTheStart) {
+  const Port taken(true);
+  try {
+    Node a(configuration("a", key_a, taken, {peer_b()}));
+    FAIL();
+  } catch (const StartError& error) {
+    EXPECT_EQ(error.status(), ExitStatus::in_use);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("listen"));
+  }
+}
+
+}  // namespace
+}  // namespace vsync::daemon
