@@ -38,6 +38,15 @@ constexpr Safety safety[] = {
     {"session_order", session_order},
 };
 
+struct Timed {
+  std::string_view name;
+  void (*holds)(const History&, protocol::Duration, Report&);
+};
+constexpr Timed timed[] = {
+    {"lease_bounds_what_is_lost", lease_bounds_what_is_lost},
+    {"doubts_itself_after_a_pause", doubts_itself_after_a_pause},
+};
+
 struct Progress {
   std::string_view name;
   void (*holds)(const History&, const Liveness&, Report&);
@@ -57,6 +66,11 @@ std::vector<Violation> check(const Trace& trace, const Options& options) {
     Report report(std::string(property.name), options.violations_max, violations);
     property.holds(history, report);
   }
+  for (const Timed& property : timed) {
+    if (!options.lease) break;
+    Report report(std::string(property.name), options.violations_max, violations);
+    property.holds(history, *options.lease, report);
+  }
   if (!options.liveness) return violations;
   for (const Progress& property : progress) {
     Report report(std::string(property.name), options.violations_max, violations);
@@ -68,6 +82,7 @@ std::vector<Violation> check(const Trace& trace, const Options& options) {
 std::vector<std::string> property_names() {
   std::vector<std::string> names;
   for (const Safety& property : safety) names.emplace_back(property.name);
+  for (const Timed& property : timed) names.emplace_back(property.name);
   for (const Progress& property : progress) names.emplace_back(property.name);
   return names;
 }

@@ -24,6 +24,8 @@ struct Liveness {
 };
 
 struct Options {
+  /// The sequencer's lease. Present: the properties about time are looked at, for which all nodes' times are of one clock.
+  std::optional<protocol::Duration> lease;
   std::optional<Liveness> liveness;    ///< absent: safety only
   std::size_t violations_max = 20;     ///< per property
 };

@@ -60,6 +60,10 @@ void rejected_is_nowhere(const History& history, Report& report);
 void delivered_once(const History& history, Report& report);
 void session_order(const History& history, Report& report);
 
+// lease.cpp
+void lease_bounds_what_is_lost(const History& history, protocol::Duration lease, Report& report);
+void doubts_itself_after_a_pause(const History& history, protocol::Duration lease, Report& report);
+
 // liveness.cpp
 void settles_on_the_connected(const History& history, const Liveness& liveness, Report& report);
 void nobody_waits(const History& history, const Liveness& liveness, Report& report);

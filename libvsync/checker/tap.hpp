@@ -22,6 +22,11 @@ class Tap {
   /// A session's publish and what the engine said to it.
   void published(Trace& trace, protocol::TimePoint time, const Published& publish) { trace.add(time, self_, publish); }
 
+  /// The process was stopped for so long. Before the first outbox that follows.
+  void resumed(Trace& trace, protocol::TimePoint time, protocol::Duration paused) {
+    trace.add(time, self_, Resumed{static_cast<std::uint64_t>(paused.count())});
+  }
+
   [[nodiscard]] const protocol::NodeId& self() const { return self_; }
 
  private:

@@ -139,8 +139,14 @@ struct Held {
   bool operator==(const Held&) const = default;
 };
 
+/// The process was stopped for so long, and runs again.
+struct Resumed {
+  std::uint64_t paused_ns = 0;
+  bool operator==(const Resumed&) const = default;
+};
+
 using TraceBody = std::variant<NodeStarted, Crashed, Published, Delivered, ViewInstalled, GroupView, SessionChanged, Marked, Resolved,
-                               StateChanged, Resynced, AnsweredBallot, BallotValue, AcceptedBallot, Held>;
+                               StateChanged, Resynced, AnsweredBallot, BallotValue, AcceptedBallot, Held, Resumed>;
 
 struct TraceEvent {
   protocol::TimePoint time;

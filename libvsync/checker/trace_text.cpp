@@ -216,11 +216,14 @@ template <class A>
 void fields(A& a, AcceptedBallot& e) { row(a, e.view, e.ballot, e.own); }
 template <class A>
 void fields(A& a, Held& e) { row(a, e.view, e.lane, e.held); }
+template <class A>
+void fields(A& a, Resumed& e) { row(a, e.paused_ns); }
 
 // By index in TraceBody.
 constexpr std::array<std::string_view, std::variant_size_v<TraceBody>> names = {
     "started", "crashed", "published", "delivered", "view",   "group",    "session", "marked",
-    "resolved", "state",  "resync",    "answered",  "ballot", "accepted", "held"};
+    "resolved", "state",  "resync",    "answered",  "ballot", "accepted", "held",
+    "resumed"};
 
 template <std::size_t I = 0>
 bool read_body(Reader& reader, std::string_view name, TraceBody& body) {

@@ -19,9 +19,9 @@ namespace {
 using namespace vsync::simulation;
 
 struct Arguments {
-  std::uint64_t seeds = 100;
+  std::uint64_t seeds = 2000;
   std::uint64_t first = 1;
-  unsigned jobs = 2;
+  unsigned jobs = jobs_of_this_machine();
   unsigned seconds_per_seed = 60;
   bool verbose = false;
   bool keep_going = false;
@@ -34,9 +34,9 @@ struct Arguments {
 constexpr const char* usage =
     "usage: run [--seeds N] [--first F | --seed S] [--jobs J] [--verbose] [--keep-going] [--no-shrink]\n"
     "           [--seconds S] [--tail LINES] [--trace FILE] [--faults I,J,...|none]\n"
-    "  --seeds N       how many seeds, from --first on (default 100; or VSYNC_SIMULATION_SEEDS)\n"
+    "  --seeds N       how many seeds, from --first on (default 2000; or VSYNC_SIMULATION_SEEDS)\n"
     "  --seed S        exactly this one\n"
-    "  --jobs J        processes (default 2)\n"
+    "  --jobs J        processes (default: one per processor)\n"
     "  --keep-going    don't stop at the first failure\n"
     "  --seconds S     a seed that takes longer is a failure (default 60)\n"
     "  --tail LINES    of a failing seed's trace (default 60)\n"

@@ -65,9 +65,16 @@ void Node::kill() {
   ++process_;
 }
 
+void Node::pause() {
+  if (!running() || paused_) return;
+  paused_ = true;
+  paused_at_ = around_.schedule.now();
+}
+
 void Node::resume() {
   if (!running() || !paused_) return;
   paused_ = false;
+  tap_->resumed(around_.trace, around_.schedule.now(), around_.schedule.now() - paused_at_);
   // A woken process looks at its timers or at its sockets first.
   if (random_.chance(500)) run([this](TimePoint now) { engine_->on_tick(now); });
   while (running() && !waiting_.empty()) {

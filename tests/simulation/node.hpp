@@ -43,7 +43,7 @@ class Node {
 
   void start(bool with_disk);
   void kill();  ///< the process ends at once
-  void pause() { paused_ = true; }
+  void pause();
   void resume();
 
   void receive(FramePtr frame);
@@ -95,6 +95,7 @@ class Node {
   std::uint32_t ticks_at_once_ = 0;
   protocol::TimePoint last_tick_{};
   bool paused_ = false;
+  protocol::TimePoint paused_at_{};
   bool leaving_ = false;
   bool writing_ = false;
 };

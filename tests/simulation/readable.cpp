@@ -83,6 +83,7 @@ struct Words {
   std::string operator()(const AcceptedBallot& e) const {
     return "accepts " + name_of(e.ballot) + " of " + name_of(e.view) + (e.own ? " (its own)" : "");
   }
+  std::string operator()(const Resumed& e) const { return "runs again after " + std::to_string(e.paused_ns / 1'000'000) + " ms"; }
   std::string operator()(const Held& e) const { return "holds " + name_of(e.view) + " up to " + std::to_string(e.held.value); }
 };
 

@@ -35,7 +35,7 @@ bool settle(World& world, RunResult& result) {
   if (world.stuck()) {
     result.violations.push_back({"progress", "an engine asks for ticks at one moment without end"});
   } else if (!done) {
-    result.violations.push_back({"settles", "60 s after the last fault: " + world.unsettled()});
+    result.violations.push_back({"settles", "60 s after the last fault: " + world.unsettled() + " (" + world.what_each_waits_for() + ")"});
   }
   return done;
 }
@@ -63,7 +63,7 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
   world.run_for(work_after_heal);
   world.stop_publishing();
 
-  checker::Options checks;
+  checker::Options checks{.lease = options.config.lease, .liveness = std::nullopt};
   bool live = !world.stuck() && settle(world, result);
   if (live && options.one_dies_at_the_end) live = one_dies(world, result);
   if (live) {

@@ -136,6 +136,11 @@ void finish(Worker& worker) {
 
 }  // namespace
 
+unsigned jobs_of_this_machine() {
+  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  return processors < 1 ? 1 : static_cast<unsigned>(processors);
+}
+
 void run_seeds(std::uint64_t first, std::uint64_t count, unsigned jobs, unsigned seconds, const Run& run,
                const std::function<bool(const SeedReport&)>& each) {
   const std::uint64_t end = first + count;

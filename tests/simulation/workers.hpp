@@ -17,6 +17,8 @@ struct SeedReport {
   RunResult counts;     ///< without trace and violations
 };
 
+[[nodiscard]] unsigned jobs_of_this_machine();
+
 /// Runs one seed in a child process. `seconds` of real time at most.
 [[nodiscard]] SeedReport run_apart(std::uint64_t seed, unsigned seconds, const std::function<RunResult(std::uint64_t)>& run);
 

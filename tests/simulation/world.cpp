@@ -269,6 +269,19 @@ std::string World::unsettled() const {
   return {};
 }
 
+std::string World::what_each_waits_for() const {
+  std::string text;
+  for (const Node& node : nodes_) {
+    if (!node.running()) continue;
+    const protocol::Status status = node.engine().status();
+    if (!text.empty()) text += "; ";
+    text += node.name() + " hears";
+    for (const std::string& name : status.heard) text += " " + name;
+    if (!status.waits_for.empty()) text += " and waits for " + status.waits_for;
+  }
+  return text;
+}
+
 bool World::directories_equal() const {
   std::optional<std::uint64_t> digest;
   for (const Node& node : nodes_) {

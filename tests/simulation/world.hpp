@@ -47,6 +47,7 @@ class World : private Hosts {
   [[nodiscard]] bool settled() const;
   /// Why not, in words.
   [[nodiscard]] std::string unsettled() const;
+  [[nodiscard]] std::string what_each_waits_for() const;
   [[nodiscard]] std::vector<protocol::NodeId> running_nodes() const;
   [[nodiscard]] bool directories_equal() const;
 

@@ -28,6 +28,7 @@ std::vector<TraceEvent> one_of_each() {
   add(BallotValue{.view = view_id(3), .ballot = {4, Rank{2}}, .value = 99, .next = second_view});
   add(AcceptedBallot{.view = view_id(3), .ballot = {4, Rank{2}}, .own = true});
   add(Held{.view = view_id(3), .lane = {1}, .held = Seq{17}});
+  add(Resumed{.paused_ns = 5});
   return events;
 }
 
