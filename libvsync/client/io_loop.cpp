@@ -67,6 +67,7 @@ void IoLoop::open_line() {
   }
   welcomed_ = false;
   goodbye_said_ = false;
+  received_bytes_ = 0;
   answer_by_ = Clock::now() + answer_within;
   wire::Open open{.version = wire::local_version, .session = to_wire(shared_.session), .application = shared_.application};
   open.last_position = last_position_;
@@ -129,7 +130,7 @@ void IoLoop::wait() {
       shared_.publish_wakes = !write;
     }
   }
-  reading_ = !events_.full();
+  reading_ = goodbye_said_ || !events_.full();
   const auto timeout = time_to_wait();
   bool woken = false;
   if (line_ != nullptr) {
@@ -203,9 +204,17 @@ std::optional<wire::ToDaemon> IoLoop::next_control() {
   }
   if (shared_.closing && !goodbye_said_ && !shared_.publishes.unsent()) {
     goodbye_said_ = true;
+    open_window();
     return wire::GoodbyeRequest{};
   }
   return std::nullopt;
+}
+
+// The daemon's goodbye stands behind what waits for the delivery window, which an application that closes may never open: from
+// here on everything counts as taken when it arrives.
+void IoLoop::open_window() {
+  shared_.consumed_bytes = received_bytes_;
+  ++shared_.line;  // what is read later doesn't count again
 }
 
 void IoLoop::send() {

@@ -48,10 +48,12 @@ class IoLoop {
   [[nodiscard]] bool send_next();
   [[nodiscard]] std::optional<wire::ToDaemon> next_control();
   [[nodiscard]] bool control_waits() const;  ///< under the lock
+  void open_window();                        ///< under the lock
 
   // ---- from the daemon (io_loop_receive.cpp)
   void receive();
   void handle(wire::ToClient&& message, zmq::message_t&& body);
+  void on(wire::Deliver&& deliver, zmq::message_t&& body);
   void on(wire::Welcome&& welcome);
   void on(wire::Error&& error);
   void on(const wire::Joined& joined);
@@ -79,6 +81,7 @@ class IoLoop {
   std::unique_ptr<Line> line_;
   bool welcomed_ = false;            ///< on this line
   bool goodbye_said_ = false;        ///< on this line
+  std::uint64_t received_bytes_ = 0; ///< of bodies, on this line
   std::optional<wire::Position> last_position_;
   Clock::time_point retry_at_{};
   Clock::time_point answer_by_{};

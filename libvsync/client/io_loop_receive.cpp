@@ -74,18 +74,25 @@ void IoLoop::handle(wire::ToClient&& message, zmq::message_t&& body) {
   if (!welcomed_ && !std::holds_alternative<wire::Welcome>(message) && !std::holds_alternative<wire::Error>(message)) {
     return end_session(ErrorCode::malformed, "the daemon sent something before its welcome");
   }
-  if (auto* deliver = std::get_if<wire::Deliver>(&message)) {
-    if (deliver->count == 0) return;
-    last_position_ = deliver->first;
-    last_position_->seq = last_position_->seq + (deliver->count - 1);
-    gathered_.emplace_back(DeliveredBatch{std::move(*deliver), std::move(body), shared_.line});
-    return;
-  }
+  if (auto* deliver = std::get_if<wire::Deliver>(&message)) return on(std::move(*deliver), std::move(body));
   std::visit(
       [this](auto&& value) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, wire::Deliver>) on(std::forward<decltype(value)>(value));
       },
       std::move(message));
+}
+
+void IoLoop::on(wire::Deliver&& deliver, zmq::message_t&& body) {
+  if (deliver.count == 0) return;
+  last_position_ = deliver.first;
+  last_position_->seq = last_position_->seq + (deliver.count - 1);
+  received_bytes_ += body.size();
+  if (goodbye_said_) {
+    const std::lock_guard lock(shared_.mutex);
+    shared_.consumed_bytes += body.size();
+    if (events_.full()) return;  // nobody will read so much of a closed connection
+  }
+  gathered_.emplace_back(DeliveredBatch{std::move(deliver), std::move(body), goodbye_said_ ? 0 : shared_.line});
 }
 
 void IoLoop::on(wire::Welcome&& welcome) {

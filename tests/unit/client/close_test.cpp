@@ -37,6 +37,28 @@ TEST(Close, SaysGoodbyeAfterEverythingIsSentAndKeepsTheStreamReadable) {
   EXPECT_TRUE(closed->by_application);
 }
 
+TEST(Close, OpensTheDeliveryWindowForADaemonWhoseGoodbyeWaitsBehindIt) {
+  Pair pair({.acknowledge_goodbye = false});
+  ASSERT_TRUE(pair.client.join("a"));
+  const auto body = body_of("a", {std::string(400'000, 'x')});
+  const wire::Deliver head{.first = at(10), .count = 1, .publisher_node = "alpha", .publisher_session = {1, 2}};
+  pair.daemon->send(head, body);
+  std::thread daemon([&] {
+    pair.daemon->wait_for<wire::GoodbyeRequest>();
+    pair.daemon->send(head, body);
+    pair.daemon->wait_until([&](const auto& all) {
+      const auto* last = std::get_if<wire::Received>(&all.back().message);
+      return last != nullptr && last->bytes == 2 * body.size();
+    });
+    pair.daemon->send(wire::GoodbyeReply{});
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(pair.client.close(10s));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  daemon.join();
+  EXPECT_NE(next_of<Message>(pair.client), nullptr) << "what came is still readable";
+}
+
 TEST(Close, NamesHowManyPublishesHaveNoOutcome) {
   Pair pair({.resolve = false, .acknowledge_goodbye = false});
   ASSERT_TRUE(pair.client.publish("a", "x"));
