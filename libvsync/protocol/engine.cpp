@@ -49,6 +49,7 @@ Engine::Parts::Parts(NodeId id, Config configuration, PersistentState restored, 
       disk(std::move(restored)),
       directory(config),
       outcomes(std::max<std::size_t>(config.lanes, 1)),
+      cut_end(outcomes.size()),
       marked(outcomes.size()) {
   VSYNC_ASSERT(self.incarnation.counter >= disk.incarnation_counter);
   disk.incarnation_counter = self.incarnation.counter;
@@ -164,6 +165,7 @@ void Engine::Parts::heartbeat() {
   beat.promised = disk.promised;
   beat.loaded = in_view && in_view->loaded;
   beat.leaving = asks_to_leave();
+  beat.congested = holding_back;
   beat.witness = config.witness;
   beat.weight = config.weight;
   beat.former = disk.installed ? ClusterId{} : disk.cluster;
@@ -297,8 +299,8 @@ void Engine::leave(TimePoint now) {
   p.begin(now);
   if (p.leaving) return;
   p.leaving = true;
-  if (!p.in_view || p.in_view->view.size() == 1) {
   p.leaving_since = now;
+  if (!p.in_view || p.in_view->view.size() == 1) {
     p.left = true;
     return;
   }
@@ -323,7 +325,7 @@ Result<void, BootstrapError> Engine::bootstrap(TimePoint now) {
   View first;
   first.id = {{1, p.random.next()}, 1};
   first.members = {{p.self, p.config.weight, p.config.weight, p.config.witness, true}};
-  first.min_weight = p.config.min_weight;
+  first.min_weight = std::min<std::uint32_t>(p.config.min_weight, p.config.weight);
   first.sequencers.assign(p.outcomes.size(), Rank{0});
   p.install(first, false, false);
   p.settle();
@@ -344,7 +346,9 @@ std::optional<TimePoint> Engine::next_deadline() const {
   TimePoint next = p.heartbeat_at;
   if (p.coordinator) next = std::min(next, p.coordinator->deadline());
   if (p.operational() && p.in_view->ack_wanted) next = std::min(next, p.in_view->ack_at);
-  if (p.in_view && p.anything_missing()) next = std::min(next, p.now + p.config.fetch_again_after);
+  if (p.in_view) {
+    if (const auto fetch = p.fetch_deadline()) next = std::min(next, *fetch);
+  }
   return next;
 }
 

@@ -84,8 +84,8 @@ class Engine {
                                      Level level, Payload payload);
   /// Publishes directory records. Not bound by the window: what a session may ask is bounded by the daemon.
   Result<void, PublishError> submit(TimePoint now, DirectoryOps ops);
-  /// While set, this node acknowledges nothing new: what it holds does not become stable, and every publisher of the cluster
-  /// comes to the end of its window. For applications that read more slowly than others publish; the daemon bounds how long.
+  /// While set, no daemon of the view takes new publishes (window_full): applications here read more slowly than others publish.
+  /// What is published already goes on and is confirmed. The daemon bounds how long.
   void hold_back(TimePoint now, bool on);
   /// Orderly leave: hands the sequencer role off, waits until what it published is stable, asks to be left out of the next view.
   void leave(TimePoint now);

@@ -25,7 +25,7 @@ bool lists(const Heartbeat& heartbeat, const NodeId& node) {
 
 void Engine::Parts::on_frame(const Frame& frame, const Heartbeat& heartbeat) {
   detector.on_heartbeat(now, self, frame, heartbeat);
-  if (in_view && heartbeat.view == in_view->view.id && heartbeat.state == NodeState::operational) on_progress(frame.from, heartbeat.lanes);
+  if (in_view && heartbeat.view == in_view->view.id && heartbeat.state == NodeState::operational) on_progress(frame.from, heartbeat.lanes, heartbeat.congested);
   show_decisions(frame, heartbeat);
   evaluate();
 }
@@ -226,7 +226,7 @@ void Engine::Parts::become(ComponentState state) {
 void Engine::Parts::try_formation() {
   if (config.peers.empty()) {
     disk.cluster = {random.next(), random.next() | 1};
-    View first{{{1, random.next()}, 1}, {{self, config.weight, config.weight, config.witness, true}}, Rank{0}, config.min_weight, {}};
+    View first{{{1, random.next()}, 1}, {{self, config.weight, config.weight, config.witness, true}}, Rank{0}, std::min(config.min_weight, config.weight), {}};
     first.sequencers.assign(outcomes.size(), Rank{0});
     return install(first, false, false);
   }
@@ -254,7 +254,7 @@ void Engine::Parts::try_formation() {
     return;
   }
   std::sort(first.members.begin(), first.members.end(), [](const Member& a, const Member& b) { return a.node.name < b.node.name; });
-  first.min_weight = config.min_weight;
+  first.min_weight = static_cast<std::uint32_t>(std::min<std::uint64_t>(config.min_weight, first.total_weight()));
   first.tie_breaker = first.rank_of_name(config.tie_breaker).value_or(Rank{0});
   Rank sequencer;
   while (sequencer.value + 1u < first.size() && !first.at(sequencer).holds_payload()) ++sequencer.value;
@@ -376,7 +376,7 @@ void Engine::Parts::rejoin(const Cut* cut) {
   if (in_view->loaded) emit(resynced);
   in_view.reset();
   coordinator.reset();
-  cut_end.reset();
+  std::fill(cut_end.begin(), cut_end.end(), std::nullopt);
   decisions.clear();
   waiting_ops.clear();
   held.clear();  // what the former incarnation had to say

@@ -27,7 +27,7 @@ Result<void, PublishError> Engine::Parts::publish(Chunk chunk) {
   const std::size_t lane_index = chunk.lane.value;
   LaneReplica& lane = in_view->lanes[lane_index];
   Stream& own = lane.stream(in_view->self);
-  const bool full = own.bytes() >= config.window_bytes || own.messages() >= config.window_messages;
+  const bool full = own.bytes() >= config.window_bytes || own.messages() >= config.window_messages || congested();
   if (!operational() || (full && !chunk.ops)) {
     writable_wanted = true;
     return Unexpected{PublishError::window_full};
@@ -41,6 +41,13 @@ Result<void, PublishError> Engine::Parts::publish(Chunk chunk) {
   return {};
 }
 
+// A member that is suspected holds nobody back.
+bool Engine::Parts::congested() const {
+  if (holding_back) return true;
+  const RankSet asking = in_view->congested;
+  return std::any_of(asking.begin(), asking.end(), [&](Rank rank) { return !suspected(rank); });
+}
+
 // ---------------------------------------------------------------- frames
 
 void Engine::Parts::on_frame(const Frame&, const Data& data) {
@@ -52,9 +59,10 @@ void Engine::Parts::on_frame(const Frame&, const Data& data) {
   for (const Chunk& chunk : data.chunks) {
     if (chunk.count == 0) continue;
     lane.heard_of(data.publisher, chunk.last());
-    if (stream.insert(chunk) == Stream::Insert::gap && !fetching.missing) fetching.next_try = now;
+    if (stream.insert(chunk) == Stream::Insert::gap) fetching.lost_upto = std::max(fetching.lost_upto, chunk.last().value);
   }
   if (in_view->gathering) try_gathered();
+  if (in_view->gathering || fetching.lost_upto > stream.end().value) fetch_missing();
 }
 
 void Engine::Parts::on_frame(const Frame&, const Order& order) {
@@ -65,21 +73,22 @@ void Engine::Parts::on_frame(const Frame&, const Order& order) {
   for (const Run& run : order.runs) count += run.count;
   lane.heard_order(order.first + count - 1);
   Fetching& fetching = in_view->fetch[order.lane.value].back();
-  if (result == OrderLog::Append::gap && !fetching.missing) {
-    fetching.missing = true;
-    fetching.next_try = now;
-    fetching.seen = lane.order().end().value;
+  if (result == OrderLog::Append::gap) {
+    fetching.lost_upto = std::max(fetching.lost_upto, lane.known_ordered().value);
+    if (!fetching.missing) fetch_missing();
   }
   if (result == OrderLog::Append::appended) in_view->order_progress[order.lane.value] = now;
 }
 
-void Engine::Parts::on_frame(const Frame& frame, const Ack& ack) { on_progress(frame.from, ack.lanes); }
+void Engine::Parts::on_frame(const Frame& frame, const Ack& ack) { on_progress(frame.from, ack.lanes, ack.congested); }
 
-void Engine::Parts::on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes) {
+void Engine::Parts::on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes, bool is_congested) {
   if (!in_view || in_view->wedged) return;
   const auto rank = in_view->view.rank_of(from);
   if (!rank) return;
   in_view->installed_by.insert(*rank);
+  if (is_congested) in_view->congested.insert(*rank);
+  else in_view->congested.erase(*rank);
   for (std::size_t i = 0; i < lanes.size() && i < in_view->lanes.size(); ++i) {
     LaneReplica& lane = in_view->lanes[i];
     lane.heard_of(*rank, lanes[i].sent);
@@ -180,17 +189,10 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
 std::vector<LaneProgress> Engine::Parts::progress() const {
   std::vector<LaneProgress> lanes;
   lanes.reserve(in_view->lanes.size());
-  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
-    const LaneReplica& lane = in_view->lanes[i];
-    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), acknowledged(i)});
+  for (const LaneReplica& lane : in_view->lanes) {
+    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), lane.held()});
   }
   return lanes;
-}
-
-// An acknowledgement may always come late: it only says what surely is held.
-Seq Engine::Parts::acknowledged(std::size_t lane) const {
-  if (!holding_back) return in_view->lanes[lane].held();
-  return lane < in_view->held_back.size() ? in_view->held_back[lane] : Seq{};
 }
 
 void Engine::Parts::acknowledge() {
@@ -199,16 +201,24 @@ void Engine::Parts::acknowledge() {
   if (v.view.size() > 1) {
     if (v.ack_at == TimePoint{}) v.ack_at = now + config.ack_every;
     if (!v.ack_now && now < v.ack_at) return;
-    broadcast(Ack{v.view.id, progress()}, false, false);
+    broadcast(Ack{v.view.id, holding_back, progress()}, false, false);
   }
   v.ack_wanted = v.ack_now = false;
   v.ack_at = TimePoint{};
 }
 
+bool Engine::Parts::unconfirmed_cut() const {
+  for (std::size_t i = 0; i < cut_end.size(); ++i) {
+    if (cut_end[i] && marked[i].second < *cut_end[i]) return true;
+  }
+  return false;
+}
+
 void Engine::Parts::mark() {
   InView& v = *in_view;
   v.installed_by.insert(v.self);
-  for (std::size_t i = 0; i < v.lanes.size(); ++i) v.lanes[i].stability().acknowledge(v.self, acknowledged(i));
+  v.member_lost = v.member_lost && unconfirmed_cut();
+  for (LaneReplica& lane : v.lanes) lane.stability().acknowledge(v.self, lane.held());
   // What an excluded member delivered under a lease it may still believe in must not differ from what is confirmed here.
   const bool may_confirm = now >= v.confirm_from && is_uniform_set(v.view, v.installed_by);
   const bool all_installed = v.installed_by.contains(payload_holders(v.view));
@@ -222,12 +232,13 @@ void Engine::Parts::mark() {
       reached = std::min(reached, lane.delivered());
       Position upto{v.view.id.epoch, v.view.id.number, Lane{static_cast<std::uint16_t>(i)}, reached};
       if (reached == Seq{}) {
-        if (!cut_end || !cut_settled) return;
-        upto = *cut_end;
+        if (!cut_end[i] || !cut_settled) return;
+        upto = *cut_end[i];
       }
       if (upto <= last) return;
+      const bool of_cut = cut_end[i] && last < *cut_end[i];
       last = upto;
-      emit(Marked{upto, level, v.view.id, level == Level::safe && v.member_lost});
+      emit(Marked{upto, level, v.view.id, level == Level::safe && of_cut && v.member_lost});
     };
     confirm(uniform, stability.uniform(), Level::uniform, true);
     confirm(safe, stability.safe(), Level::safe, all_installed);
@@ -235,7 +246,7 @@ void Engine::Parts::mark() {
   }
   if (!writable_wanted) return;
   const Stream& own = v.lanes.front().stream(v.self);
-  if (own.bytes() * 2 > config.window_bytes || own.messages() * 2 > config.window_messages) return;
+  if (own.bytes() * 2 > config.window_bytes || own.messages() * 2 > config.window_messages || congested()) return;
   writable_wanted = false;
   emit(Writable{});
 }
@@ -259,38 +270,44 @@ Rank Engine::Parts::other_holder(Rank first, std::uint32_t tries) const {
   return others.empty() ? first : others[tries % others.size()];
 }
 
-bool Engine::Parts::fetch_due(Fetching& fetching, std::uint64_t have, std::uint64_t known, bool certain) {
+bool Engine::Parts::fetch_due(Fetching& fetching, std::uint64_t have, std::uint64_t known, bool certain, bool one_frame) {
   if (have >= known) {
     fetching = Fetching{};
     return false;
   }
-  if (!fetching.missing || have != fetching.seen) {
-    const bool was = fetching.missing;
+  certain = certain || have < fetching.lost_upto;
+  const bool moved = fetching.missing && have != fetching.seen;
+  if (!fetching.missing || moved) {
     fetching.missing = true;
     fetching.seen = have;
     fetching.tries = 0;
-    if (!was && certain) fetching.next_try = now;
-    else fetching.next_try = now + config.fetch_again_after * (certain ? 1 : under_way_factor);
+    fetching.next_try = now + config.fetch_again_after * under_way_factor;
   }
+  // What was asked for came as one frame, in part: the rest is asked for at once, so that a long gap closes as fast as the link carries
+  // it. An answer of many frames is waited for.
+  if (certain && fetching.tries == 0) fetching.next_try = moved && !one_frame ? now + config.fetch_again_after : now;
   if (now < fetching.next_try) return false;
   fetching.next_try = now + config.fetch_again_after * under_way_factor;
   ++fetching.tries;
   return true;
 }
 
-bool Engine::Parts::anything_missing() const {
-  if (!stores()) return false;
+std::optional<TimePoint> Engine::Parts::fetch_deadline() const {
+  if (!stores() || doubt_since || (in_view->wedged && !in_view->gathering)) return std::nullopt;
+  std::optional<TimePoint> next;
+  const auto want = [&](TimePoint at) { next = std::min(next.value_or(at), at); };
   for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
     const LaneReplica& lane = in_view->lanes[i];
-    for (const Fetching& fetching : in_view->fetch[i]) {
-      if (fetching.missing) return true;
-    }
-    if (lane.known_ordered() > lane.order().end()) return true;
+    const auto look = [&](const Fetching& fetching, std::uint64_t have, std::uint64_t known) {
+      if (fetching.missing) want(fetching.next_try);
+      else if (have < known) want(now + config.fetch_again_after);
+    };
     for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
-      if (lane.known_sent(Rank{r}) > lane.stream(Rank{r}).end()) return true;
+      if (Rank{r} != in_view->self) look(in_view->fetch[i][r], lane.stream(Rank{r}).end().value, lane.known_sent(Rank{r}).value);
     }
+    if (!in_view->wedged) look(in_view->fetch[i].back(), lane.order().end().value, lane.known_ordered().value);
   }
-  return false;
+  return next;
 }
 
 void Engine::Parts::fetch_missing() {
@@ -304,13 +321,13 @@ void Engine::Parts::fetch_missing() {
     for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
       const Seqno have = lane.stream(Rank{r}).end();
       const Seqno known = cut != nullptr ? cut->held[r] : lane.known_sent(Rank{r});
-      if (Rank{r} == in_view->self || !fetch_due(in_view->fetch[i][r], have.value, known.value, cut != nullptr)) continue;
+      if (Rank{r} == in_view->self || !fetch_due(in_view->fetch[i][r], have.value, known.value, cut != nullptr, true)) continue;
       const Rank source = cut != nullptr ? cut->holder[r] : Rank{r};
       const Rank to = other_holder(source, in_view->fetch[i][r].tries - 1);
       send(in_view->view.at(to).node, FetchData{in_view->view.id, id, Rank{r}, have + 1, known});
     }
     if (in_view->wedged) continue;
-    if (fetch_due(in_view->fetch[i].back(), lane.order().end().value, lane.known_ordered().value, false)) {
+    if (fetch_due(in_view->fetch[i].back(), lane.order().end().value, lane.known_ordered().value, false, false)) {
       const Rank to = other_holder(lane.order().sequencer(), in_view->fetch[i].back().tries - 1);
       send(in_view->view.at(to).node, FetchOrder{in_view->view.id, id, lane.order().end() + 1});
     }

@@ -49,6 +49,7 @@ inline constexpr Duration exclusions_forgotten_after = 60s;
 struct Fetching {
   bool missing = false;
   std::uint64_t seen = 0;  ///< how far it was at the last look
+  std::uint64_t lost_upto = 0;  ///< came, and could not be kept for what lies before it: so much surely isn't under way
   TimePoint next_try;
   std::uint32_t tries = 0;
 };
@@ -64,7 +65,7 @@ struct InView {
   std::vector<LaneReplica> lanes;
   RankSet installed_by;                    ///< members known to have installed this view
   TimePoint confirm_from;                  ///< no uniform mark before: an excluded sequencer's lease may last so long
-  bool member_lost = false;                ///< a member of the former view isn't here
+  bool member_lost = false;                ///< from a view that something unconfirmed was published in
   std::shared_ptr<const DirectoryState> snapshot;  ///< the directory at installation, while somebody lacks it
   TimePoint installed_at;
   TimePoint snapshot_sent;
@@ -76,7 +77,7 @@ struct InView {
   std::vector<std::vector<std::uint64_t>> load; ///< by lane, by publisher: messages ordered since the last look
   std::vector<std::uint32_t> busier;            ///< by lane: how often in a row another publisher was the busier one
   TimePoint load_looked;
-  std::vector<Seq> held_back;                   ///< by lane: what is acknowledged while the daemon holds back
+  RankSet congested;                            ///< members that ask publishers to wait
   bool ack_wanted = false;
   bool ack_now = false;
   TimePoint ack_at;
@@ -122,7 +123,7 @@ struct Engine::Parts {
   TimePoint leaving_since;
   std::optional<Decision> farewell; ///< (leaving) the change that leaves this node out, while those that stay may lack it
   bool returning = false;          ///< restarted with an installed view on disk, and not in a view since
-  std::optional<Position> cut_end;       ///< end of what was delivered before this view and is not confirmed yet
+  std::vector<std::optional<Position>> cut_end;  ///< by lane: end of what was delivered before this view
   std::vector<std::pair<Position, Position>> marked;  ///< by lane: last uniform and safe mark
 
   // ---- outputs
@@ -192,21 +193,22 @@ struct Engine::Parts {
   void on_frame(const Frame& frame, const Ack& ack);
   void on_frame(const Frame& frame, const FetchData& fetch);
   void on_frame(const Frame& frame, const FetchOrder& fetch);
-  void on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes);
+  void on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes, bool is_congested);
   [[nodiscard]] std::vector<LaneProgress> progress() const;
-  [[nodiscard]] Seq acknowledged(std::size_t lane) const;
+  [[nodiscard]] bool congested() const;
   void order_available();
   void deliver_available();
   void hand_out(Position first, const NodeId& publisher, const Chunk& chunk, std::int64_t ordered_at);
   void acknowledge();
   void mark();
+  [[nodiscard]] bool unconfirmed_cut() const;
   void send_pending();
   void fetch_missing();
   void balance();
   void hand_off(std::size_t lane, Rank to);
   [[nodiscard]] bool has_lease() const;
-  [[nodiscard]] bool fetch_due(Fetching& fetching, std::uint64_t have, std::uint64_t known, bool certain);
-  [[nodiscard]] bool anything_missing() const;
+  [[nodiscard]] bool fetch_due(Fetching& fetching, std::uint64_t have, std::uint64_t known, bool certain, bool one_frame);
+  [[nodiscard]] std::optional<TimePoint> fetch_deadline() const;
   [[nodiscard]] Rank other_holder(Rank first, std::uint32_t tries) const;
 
   // ---- engine_view_change.cpp

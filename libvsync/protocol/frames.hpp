@@ -109,6 +109,7 @@ struct Heartbeat {
   Ballot promised;                    ///< highest ballot answered in that view
   bool loaded = false;
   bool leaving = false;
+  bool congested = false;             ///< asks all publishers to wait: its applications read more slowly than others publish
   bool witness = false;
   std::uint32_t weight = 1;
   std::uint64_t peers_digest = 0;     ///< of the configured set of names, itself included: formation needs equal ones
@@ -140,6 +141,7 @@ struct Order {
 /// Who: a member, to every other. Cumulative; void in another view.
 struct Ack {
   ViewId view;
+  bool congested = false;  ///< as in Heartbeat: state, so that a lost or repeated one does no harm
   std::vector<LaneProgress> lanes;
 };
 

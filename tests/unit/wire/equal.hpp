@@ -9,10 +9,10 @@
 namespace vsync::wire::test {
 
 inline auto fields(const protocol::Heartbeat& b) {
-  return std::tie(b.nonce, b.state, b.view, b.promised, b.loaded, b.leaving, b.witness, b.weight, b.peers_digest, b.former, b.heard, b.lanes);
+  return std::tie(b.nonce, b.state, b.view, b.promised, b.loaded, b.leaving, b.congested, b.witness, b.weight, b.peers_digest, b.former, b.heard, b.lanes);
 }
 inline auto fields(const protocol::Order& b) { return std::tie(b.view, b.lane, b.term, b.first, b.runs, b.hand_off, b.ordered_at); }
-inline auto fields(const protocol::Ack& b) { return std::tie(b.view, b.lanes); }
+inline auto fields(const protocol::Ack& b) { return std::tie(b.view, b.congested, b.lanes); }
 inline auto fields(const protocol::FetchData& b) { return std::tie(b.view, b.lane, b.publisher, b.first, b.last); }
 inline auto fields(const protocol::FetchOrder& b) { return std::tie(b.view, b.lane, b.first); }
 inline auto fields(const protocol::Prepare& b) { return std::tie(b.view, b.ballot, b.restart); }

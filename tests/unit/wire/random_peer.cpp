@@ -96,6 +96,7 @@ Heartbeat heartbeat(Random& random) {
                       .promised = ballot(random),
                       .loaded = random.coin(),
                       .leaving = random.coin(),
+                      .congested = random.coin(),
                       .witness = random.coin(),
                       .weight = u32(random),
                       .peers_digest = random.bits(),
@@ -176,7 +177,7 @@ Body body(Random& random, std::size_t kind) {
     case 0: return heartbeat(random);
     case 1: return data(random);
     case 2: return order(random);
-    case 3: return Ack{.view = view_id(random), .lanes = random.list(lanes_max, [&] { return progress(random); })};
+    case 3: return Ack{.view = view_id(random), .congested = random.coin(), .lanes = random.list(lanes_max, [&] { return progress(random); })};
     case 4: return fetch_data(random);
     case 5: return FetchOrder{.view = view_id(random), .lane = lane(random), .first = {random.number(1, tail_begin.value - 1)}};
     case 6: return prepare(random);
