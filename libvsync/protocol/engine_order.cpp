@@ -59,7 +59,9 @@ void Engine::Parts::on_frame(const Frame&, const Data& data) {
   for (const Chunk& chunk : data.chunks) {
     if (chunk.count == 0) continue;
     lane.heard_of(data.publisher, chunk.last());
-    if (stream.insert(chunk) == Stream::Insert::gap) fetching.lost_upto = std::max(fetching.lost_upto, chunk.last().value);
+    if (stream.insert(chunk) != Stream::Insert::gap) continue;
+    fetching.lost_upto = std::max(fetching.lost_upto, chunk.last().value);
+    if (fetching.tries == 0) fetching.next_try = now;
   }
   if (in_view->gathering) try_gathered();
   if (in_view->gathering || fetching.lost_upto > stream.end().value) fetch_missing();
@@ -281,11 +283,11 @@ bool Engine::Parts::fetch_due(Fetching& fetching, std::uint64_t have, std::uint6
     fetching.missing = true;
     fetching.seen = have;
     fetching.tries = 0;
-    fetching.next_try = now + config.fetch_again_after * under_way_factor;
+    // What was asked for came as one frame, in part: the rest is asked for at once, so that a long gap closes as fast as the link
+    // carries it. An answer of many frames is waited for.
+    if (!certain) fetching.next_try = now + config.fetch_again_after * under_way_factor;
+    else fetching.next_try = moved && !one_frame ? now + config.fetch_again_after : now;
   }
-  // What was asked for came as one frame, in part: the rest is asked for at once, so that a long gap closes as fast as the link carries
-  // it. An answer of many frames is waited for.
-  if (certain && fetching.tries == 0) fetching.next_try = moved && !one_frame ? now + config.fetch_again_after : now;
   if (now < fetching.next_try) return false;
   fetching.next_try = now + config.fetch_again_after * under_way_factor;
   ++fetching.tries;

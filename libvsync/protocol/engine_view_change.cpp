@@ -288,7 +288,7 @@ bool Engine::Parts::finish_view(const Cut& cut) {
       at = at + chunk.count;
       last.seq = at - 1;
     }
-    if (last.seq != Seq{}) cut_end = last;
+    if (last.seq != Seq{}) cut_end[i] = last;
   }
   return true;
 }
@@ -296,7 +296,7 @@ bool Engine::Parts::finish_view(const Cut& cut) {
 void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   const Rank own = *next.rank_of(self);
   ViewInstalled event{next, {}, {}, restart, false};
-  bool lease_may_last = false;
+  bool lease_may_last = !in_view && !restart && next.id.number > 1;  // a joiner can't know who is out
   if (in_view) {
     for (const Member& member : in_view->view.members) {
       if (next.rank_of(member.node)) continue;
@@ -318,7 +318,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   if (!state_kept) {
     for (Outcomes& lane : outcomes) lane.abandon(out.events);
     directory = Directory(config);
-    cut_end.reset();
+    std::fill(cut_end.begin(), cut_end.end(), std::nullopt);
   }
   disk.installed = next;
   disk.promised = {};
@@ -348,7 +348,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   fresh->installed_by.insert(own);
   fresh->installed_at = now;
   fresh->confirm_from = lease_may_last ? now + config.lease : now;
-  fresh->member_lost = !event.left.empty();
+  fresh->member_lost = !event.left.empty() || (in_view && in_view->member_lost);
   in_view = std::move(fresh);
 
   const std::vector<NodeId> gone = event.left;

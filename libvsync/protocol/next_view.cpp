@@ -116,7 +116,8 @@ void add_joiners(const ChoiceInput& input, View& next) {
 }
 
 void appoint(const Config& config, const ChoiceInput& input, View& next) {
-  next.min_weight = config.min_weight;
+  // More than it has would block it for ever: it couldn't even admit anybody.
+  next.min_weight = static_cast<std::uint32_t>(std::min<std::uint64_t>(config.min_weight, next.total_weight()));
   next.tie_breaker = next.rank_of_name(config.tie_breaker).value_or(Rank{0});
   for (std::uint16_t lane = 0; lane < std::max<std::uint16_t>(config.lanes, 1); ++lane) {
     std::optional<Rank> chosen;
