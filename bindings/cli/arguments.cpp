@@ -37,7 +37,7 @@ struct Parser {
   std::string text;
   std::vector<std::string> headers;
   double wait_s = 0;
-  std::string when_blocked = "fail";
+  std::string when_blocked;
 
   Parser() {
     app.footer(footer);
@@ -64,7 +64,7 @@ struct Parser {
     command->add_option("--rate", pub.rate, "Messages per second (default: as fast as it goes)")->type_name("N")->check(CLI::PositiveNumber.description(""));
     command->add_option("--timeout", pub.timeout_s, "How long to wait for the outcomes at the end, in seconds (default 30)")
         ->type_name("SECONDS")->check(CLI::NonNegativeNumber.description(""));
-    command->add_option("--when-blocked", when_blocked, "Without a primary view: fail (default) or wait")
+    command->add_option("--when-blocked", when_blocked, "Without a primary view: fail (the default with TEXT) or wait (without)")
         ->type_name("fail|wait")->check(CLI::IsMember({"fail", "wait"}).description(""));
   }
 
@@ -96,7 +96,7 @@ struct Parser {
     if (app.got_subcommand("pub")) {
       if (app.get_subcommand("pub")->count("TEXT") != 0) pub.text = text;
       for (const std::string& header : headers) pub.headers.push_back(split_header(header));
-      pub.wait_when_blocked = when_blocked == "wait";
+      pub.wait_when_blocked = when_blocked.empty() ? !pub.text : when_blocked == "wait";
       arguments.command = std::move(pub);
     } else if (app.got_subcommand("sub")) {
       if (app.get_subcommand("sub")->count("--wait") != 0) sub.wait_s = wait_s;

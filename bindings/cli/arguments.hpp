@@ -21,7 +21,7 @@ struct PubArguments {
   std::vector<std::pair<std::string, std::string>> headers;
   double rate = 0;                  ///< messages per second, 0: as fast as it goes
   double timeout_s = 30;
-  bool wait_when_blocked = false;
+  bool wait_when_blocked = false;   ///< else it fails; a stream of lines waits unless told otherwise
 };
 
 struct SubArguments {

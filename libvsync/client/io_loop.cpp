@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto retry_first = 20ms;
 constexpr auto retry_most = 500ms;
 /// A daemon that accepts a connection and says nothing for so long is given up, and tried again.
 constexpr auto answer_within = 5s;

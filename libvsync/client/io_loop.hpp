@@ -31,6 +31,7 @@ class IoLoop {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds retry_first{20};  ///< then twice as long each time
 
   // ---- lines (io_loop.cpp)
   [[nodiscard]] bool finished();

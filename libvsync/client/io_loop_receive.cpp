@@ -12,11 +12,8 @@
 namespace vsync::client {
 namespace {
 
-using namespace std::chrono_literals;
-
 /// Messages read in one turn, so that sending gets its turn too.
 constexpr int receives_per_turn = 64;
-constexpr auto retry_first = 20ms;
 
 std::span<const std::byte> bytes_of(const zmq::message_t& message) {
   return {static_cast<const std::byte*>(message.data()), message.size()};

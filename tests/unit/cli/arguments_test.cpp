@@ -47,8 +47,13 @@ TEST(Arguments, PubTakesLevelKeyHeadersAndRate) {
   EXPECT_THAT(pub.headers, ElementsAre(Pair("a", "b"), Pair("c", "d=e")));
   EXPECT_EQ(pub.rate, 0.5);
   EXPECT_EQ(pub.text, "text");
-  EXPECT_FALSE(pub.wait_when_blocked);
-  EXPECT_TRUE(parse_line({"pub", "t", "--when-blocked", "wait"}).as<PubArguments>().wait_when_blocked);
+}
+
+TEST(Arguments, AStreamOfLinesWaitsForAPrimaryViewAndOneTextFails) {
+  EXPECT_FALSE(parse_line({"pub", "t", "text"}).as<PubArguments>().wait_when_blocked);
+  EXPECT_TRUE(parse_line({"pub", "t"}).as<PubArguments>().wait_when_blocked);
+  EXPECT_TRUE(parse_line({"pub", "t", "text", "--when-blocked", "wait"}).as<PubArguments>().wait_when_blocked);
+  EXPECT_FALSE(parse_line({"pub", "t", "--when-blocked", "fail"}).as<PubArguments>().wait_when_blocked);
 }
 
 TEST(Arguments, SubTakesTopicsAndItsOptions) {
