@@ -355,7 +355,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   emit(std::move(event));
   if (state_kept) directory.nodes_left(gone, {next.id.epoch, next.id.number, Lane{}, Seq{}}, out.events);
   const bool somebody_needs_state = std::any_of(next.members.begin(), next.members.end(), [](const Member& m) { return !m.loaded; });
-  if (in_view->loaded && somebody_needs_state) in_view->snapshot = std::make_shared<const DirectoryState>(directory.snapshot());
+  if (in_view->loaded && stores() && somebody_needs_state) in_view->snapshot = std::make_shared<const DirectoryState>(directory.snapshot());
   if (in_view->loaded) loaded_now();
   else become(ComponentState::joining);
   take_early();

@@ -109,6 +109,20 @@ TEST_F(Three, ARestartedMemberIsAdmittedAndGetsTheDirectory) {
   EXPECT_EQ(cluster.at("c").directory().members("news").size(), 1u);
 }
 
+TEST(Witness, NeverGivesAJoinerItsEmptyDirectory) {
+  Cluster cluster({"a", "b", "c", "d"});
+  cluster.configure = [](const std::string& name, Config& config) { config.witness = name == "a"; };
+  cluster.start_all();
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.settled({"b", "c", "d"}) || cluster.view("b").size() == 4; }));
+  cluster.open_session("b", 2);
+  cluster.run_for(100ms);
+  cluster.crash("d");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("b").size() == 3; }));
+  cluster.start("d");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.at("d").status().component == ComponentState::primary; }));
+  EXPECT_EQ(cluster.at("d").directory().session_count(), 1u);
+}
+
 TEST_F(Three, ALeaverGoesWithoutLosingItsLastMessages) {
   for (std::uint64_t n = 1; n <= 5; ++n) ASSERT_TRUE(cluster.publish("c", 3, n));
   cluster.at("c").leave(cluster.now());
