@@ -30,6 +30,7 @@ void Session::renew() {
   next_n_ = 1;
   unresolved_.clear();
   groups_.clear();
+  outcomes_.clear();
   wait_for_writable_ = false;
 }
 
@@ -88,6 +89,12 @@ void Session::act(std::deque<Node>& nodes, bool publishing) {
   const std::size_t most = std::min<std::size_t>(unresolved_max, options_.config.session_window) - options_.burst_max;
   if (publishing && unresolved_.size() <= most) publish_burst();
   send_unsent(nodes);
+}
+
+void Session::pump(std::deque<Node>& nodes) {
+  if (!home_ || !nodes[*home_].responsive()) return;
+  if (state_ == State::open) return send_unsent(nodes);
+  if (patience_++ % 4 == 0) try_open(nodes);
 }
 
 void Session::publish_burst() {
@@ -170,6 +177,7 @@ void Session::resolved(const protocol::Resolved& resolved) {
   if (resolved.session != id_ || resolved.outcome == Outcome::ordered) return;
   const auto run = std::find_if(unresolved_.begin(), unresolved_.end(), [&](const Run& r) { return r.first_n == resolved.first_n; });
   if (run == unresolved_.end() || !run->sent) return;
+  if (resolved.outcome != Outcome::unresolved) outcomes_[resolved.first_n] = resolved.outcome;
   switch (resolved.outcome) {
     case Outcome::ok: ++counts_.ok; break;
     case Outcome::rejected: ++counts_.rejected; break;
@@ -181,6 +189,11 @@ void Session::resolved(const protocol::Resolved& resolved) {
     case Outcome::ordered: return;
   }
   unresolved_.erase(run);
+}
+
+std::optional<Outcome> Session::outcome_of(std::uint64_t n) const {
+  const auto found = outcomes_.find(n);
+  return found == outcomes_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::string Session::waits_for() const {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -28,7 +29,9 @@ class Session {
   void on_event(Host home, const protocol::Event& event, const protocol::NodeId& self);
   void on_daemon_gone(Host home);
 
-  // For scenarios, which tell it what to do.
+  // For scenarios, which tell it what to do; pump() then does what such a session goes on doing by itself.
+  void pump(std::deque<Node>& nodes);
+  void give_up() { unresolved_.clear(); }
   void attach(Host home);
   void detach();
   bool try_open(std::deque<Node>& nodes);
@@ -49,6 +52,8 @@ class Session {
     std::uint64_t published = 0, ok = 0, rejected = 0, resent = 0, expired = 0, window_full = 0, moved = 0;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
+  /// How the run that begins with n ended; nothing while it is open.
+  [[nodiscard]] std::optional<protocol::Outcome> outcome_of(std::uint64_t n) const;
 
  private:
   struct Run {
@@ -84,6 +89,7 @@ class Session {
   std::uint64_t next_n_ = 1;
   std::deque<Run> unresolved_;  ///< in the order of n
   std::set<std::string> groups_;
+  std::map<std::uint64_t, protocol::Outcome> outcomes_;  ///< final ones
   Counts counts_;
 };
 

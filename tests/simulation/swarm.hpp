@@ -47,6 +47,7 @@ struct NodeOptions {
   bool witness = false;
   std::int64_t drift_ppm = 0;
   protocol::Duration starts_after{};
+  std::string tie_breaker;  ///< as configured at this node
 };
 
 struct SwarmOptions {

@@ -28,6 +28,7 @@ World::World(const SwarmOptions& options, std::uint64_t seed)
     protocol::Config config = options_.config;
     config.weight = options_.nodes[host].weight;
     config.witness = options_.nodes[host].witness;
+    config.tie_breaker = options_.nodes[host].tie_breaker;
     for (Host peer = 0; peer < options_.nodes.size(); ++peer) {
       if (peer != host) config.peers.emplace_back(1, static_cast<char>('a' + peer));
     }

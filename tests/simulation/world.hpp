@@ -61,6 +61,7 @@ class World : private Hosts {
   [[nodiscard]] const std::array<std::uint64_t, fault_kinds>& faults_done() const { return faults_done_; }
   [[nodiscard]] const std::vector<Host>& dead_for_good() const { return dead_for_good_; }
   void let_die(Host host) { dead_for_good_.push_back(host); }
+  void forget_the_dead() { dead_for_good_.clear(); }
   Session& add_session();
 
  private:

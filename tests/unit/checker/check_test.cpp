@@ -289,6 +289,20 @@ TEST(Checker, ARetryThroughAnotherDaemonIsDeliveredOnce) {
   EXPECT_THAT(story.broken(), IsEmpty());
 }
 
+TEST(Checker, TheLeaseBoundsWhatIsLost) {
+  Story story = to_the_second_view();
+  story.install({a, b}, second_view).publish(c, 2).deliver({c}, message(at(1, 2), c, 1, 2, 1));
+  EXPECT_THAT(story.broken({.lease = 100ms}), IsEmpty());
+  EXPECT_THAT(story.broken({.lease = 1ms}), ElementsAre("lease_bounds_what_is_lost"));
+}
+
+TEST(Checker, AWokenNodeDeliversNothingAtOnce) {
+  Story story = one_message();
+  story.publish(b, 2).tell(b, Resumed{.paused_ns = 500'000'000}).tell_now(b, message(at(1, 2), b, 2, 2));
+  EXPECT_THAT(story.broken({.lease = 600ms}), IsEmpty());
+  EXPECT_THAT(story.broken({.lease = 300ms}), ElementsAre("doubts_itself_after_a_pause"));
+}
+
 class CheckerAtTheEnd : public ::testing::Test {
  protected:
   CheckerAtTheEnd() : story(to_the_second_view()) {

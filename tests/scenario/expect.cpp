@@ -1,0 +1,160 @@
+// Scripts: what is expected and shown.
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "checker/names.hpp"
+#include "tests/scenario/script.hpp"
+
+namespace vsync::scenario {
+
+using protocol::ComponentState;
+using simulation::Host;
+
+namespace {
+
+std::uint64_t number(const std::string& text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+const char* name_of(ComponentState state) {
+  switch (state) {
+    case ComponentState::joining: return "joining";
+    case ComponentState::primary: return "primary";
+    case ComponentState::blocked: return "blocked";
+  }
+  return "?";
+}
+
+const char* name_of(protocol::Outcome outcome) {
+  switch (outcome) {
+    case protocol::Outcome::ok: return "ok";
+    case protocol::Outcome::ordered: return "ordered";
+    case protocol::Outcome::rejected: return "rejected";
+    case protocol::Outcome::unresolved: return "unresolved";
+    case protocol::Outcome::session_expired: return "expired";
+  }
+  return "?";
+}
+
+}  // namespace
+
+std::string Script::view_at(Host host) const {
+  const auto& node = world_->nodes()[host];
+  if (!node.running()) return "not running";
+  const auto view = node.engine().status().view;
+  if (!view) return "no view";
+  std::string text;
+  for (const protocol::Member& member : view->members) {
+    if (!text.empty()) text += ',';
+    text += member.node.name;
+  }
+  return text;
+}
+
+std::size_t Script::count_of(Host host, const std::function<bool(const checker::TraceBody&)>& what) const {
+  return static_cast<std::size_t>(
+      std::count_if(world_->trace().events.begin(), world_->trace().events.end(), [&](const checker::TraceEvent& event) {
+        return event.node.name == names_[host] && what(event.body);
+      }));
+}
+
+std::uint64_t Script::delivered_at(Host host, const protocol::SessionId& session, std::uint64_t n) const {
+  return count_of(host, [&](const checker::TraceBody& body) {
+    const auto* delivered = std::get_if<checker::Delivered>(&body);
+    return delivered && delivered->session == session && n >= delivered->first_n + delivered->skip &&
+           n < delivered->first_n + delivered->count;
+  });
+}
+
+// expect view a,b at a b | expect primary|blocked|joining a b | expect resync|restart|orphans a | expect no-resync a
+// expect delivered s1 N at a b | expect nowhere s1 N | expect ok|rejected|open s1 N | expect one-view-since ...
+void Script::expect(const Words& words) {
+  if (words.size() < 3) return fail("expect what?");
+  const std::string& what = words[1];
+  if (what == "delivered" || what == "nowhere" || what == "ok" || what == "rejected" || what == "expired" || what == "open") {
+    return expect_session(words);
+  }
+  const auto at = std::find(words.begin(), words.end(), "at");
+  for (auto name = at == words.end() ? words.begin() + 2 : at + 1; name != words.end(); ++name) expect_node(words, host(*name));
+}
+
+void Script::expect_node(const Words& words, Host host) {
+  const std::string& what = words[1];
+  const std::string& name = names_[host];
+  const auto& node = world_->nodes()[host];
+  if (what == "view") {
+    check(view_at(host) == words[2], name + " has " + view_at(host));
+  } else if (what == "primary" || what == "blocked" || what == "joining") {
+    const std::string state = node.running() ? name_of(node.engine().status().component) : "not running";
+    check(state == what, name + " is " + state);
+  } else if (what == "down") {
+    check(!node.running(), name + " runs");
+  } else if (what == "resync" || what == "no-resync" || what == "orphans") {
+    const std::size_t resyncs = count_of(host, [&](const checker::TraceBody& body) {
+      const auto* resynced = std::get_if<checker::Resynced>(&body);
+      return resynced && (what != "orphans" || resynced->orphaned_from);
+    });
+    check((resyncs > 0) == (what != "no-resync"), name + " had " + std::to_string(resyncs) + " resyncs");
+  } else if (what == "views") {  // expect views 2 at a
+    const std::size_t views = count_of(host, [](const checker::TraceBody& body) { return std::holds_alternative<checker::ViewInstalled>(body); });
+    check(views == number(words[2]), name + " installed " + std::to_string(views) + " views");
+  } else if (what == "sequencer") {  // expect sequencer b at a
+    const auto status = node.engine().status();
+    const std::string sequencer = status.sequencer && status.view ? status.view->at(*status.sequencer).node.name : "nobody";
+    check(sequencer == words[2], name + " takes " + sequencer + " for the sequencer");
+  } else if (what == "marked") {  // expect marked safe|uniform at a: any mark of that level
+    const std::size_t marks = count_of(host, [&](const checker::TraceBody& body) {
+      const auto* mark = std::get_if<checker::Marked>(&body);
+      return mark && (mark->level == protocol::Level::safe) == (words[2] == "safe");
+    });
+    check(marks > 0, name + " marked nothing " + words[2]);
+  } else {
+    fail("unknown expectation");
+  }
+}
+
+void Script::expect_session(const Words& words) {
+  const std::string& what = words[1];
+  const protocol::SessionId id = session(words[2]).id();
+  const std::uint64_t n = words.size() > 3 ? number(words[3]) : 1;
+  if (what == "delivered") {
+    for (std::size_t i = 5; i < words.size(); ++i) {  // delivered s1 N at a b
+      const std::uint64_t times = delivered_at(host(words[i]), id, n);
+      check(times == 1, words[i] + " delivered it " + std::to_string(times) + " times");
+    }
+    return;
+  }
+  if (what == "nowhere") {
+    for (Host h = 0; h < names_.size(); ++h) check(delivered_at(h, id, n) == 0, names_[h] + " delivered it");
+    return;
+  }
+  const auto outcome = session(words[2]).outcome_of(n);
+  const std::string is = outcome ? name_of(*outcome) : "open";
+  check(is == what, "it is " + is);
+}
+
+void Script::show() {
+  for (Host host = 0; host < names_.size(); ++host) {
+    const auto& node = world_->nodes()[host];
+    transcript_ << "  " << names_[host] << ": ";
+    if (!node.running()) {
+      transcript_ << "not running\n";
+      continue;
+    }
+    const protocol::Status status = node.engine().status();
+    transcript_ << name_of(status.component);
+    if (status.view) transcript_ << ", " << checker::name_of(*status.view);
+    std::uint64_t delivered = 0;
+    for (const checker::TraceEvent& event : world_->trace().events) {
+      const auto* run = std::get_if<checker::Delivered>(&event.body);
+      if (run && event.node == node.id()) delivered += run->count - run->skip;
+    }
+    transcript_ << ", delivered " << delivered << "\n";
+  }
+}
+
+}  // namespace vsync::scenario

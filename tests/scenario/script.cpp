@@ -1,0 +1,282 @@
+// Scripts: commands that act. Expectations stand in expect.cpp.
+
+#include "tests/scenario/script.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "checker/check.hpp"
+
+namespace vsync::scenario {
+
+using namespace std::chrono_literals;
+using protocol::Duration;
+using simulation::Host;
+using simulation::World;
+
+namespace {
+
+constexpr std::array<const char*, std::variant_size_v<protocol::Body>> frame_names = {
+    "Heartbeat", "Data",   "Order",    "Ack",    "FetchData",      "FetchOrder", "Prepare", "Answer",  "Refused",
+    "Gather",    "Gathered", "Accept", "AcceptedBallot", "Decided", "Form",       "Formed",  "Snapshot"};
+
+constexpr Duration pump_every = 10ms;
+constexpr Duration settle_bound = 30s;
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::string part;
+  std::istringstream in(text);
+  while (std::getline(in, part, separator)) {
+    if (!part.empty()) parts.push_back(part);
+  }
+  return parts;
+}
+
+std::uint64_t number(const std::string& text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+/// An order record that ends a term has a name of its own.
+std::string name_of(const protocol::Body& body) {
+  const auto* order = std::get_if<protocol::Order>(&body);
+  return order != nullptr && order->hand_off ? "HandOff" : frame_names[body.index()];
+}
+
+/// "300ms", "2s".
+Duration duration(const std::string& text) {
+  return text.ends_with("ms") ? Duration(std::chrono::milliseconds(number(text))) : Duration(std::chrono::seconds(number(text)));
+}
+
+}  // namespace
+
+std::string Script::run(std::vector<Failure>& failures) {
+  failures_ = &failures;
+  std::istringstream lines(text_);
+  for (std::string raw; std::getline(lines, raw);) {
+    ++line_;
+    const std::string line = raw.substr(0, raw.find('#'));
+    const Words words = split(line, ' ');
+    if (words.empty()) continue;
+    transcript_ << "> " << line.substr(0, line.find_last_not_of(' ') + 1) << "\n";
+    command(words);
+  }
+  judge();
+  return transcript_.str();
+}
+
+void Script::fail(const std::string& what) {
+  failures_->push_back({line_, what});
+  transcript_ << "  NOT AS EXPECTED: " << what << "\n";
+}
+
+void Script::command(const Words& words) {
+  if (!world_) {
+    if (words[0] == "nodes" || words[0] == "weight" || words[0] == "witness" || words[0] == "tie-breaker" || words[0] == "set") {
+      return configure(words);
+    }
+    build();
+  }
+  if (words[0] == "expect") return expect(words);
+  if (words[0] == "show") return show();
+  if (!act_on_nodes(words) && !act_on_network(words) && !act_on_sessions(words)) fail("unknown command");
+}
+
+void Script::configure(const Words& words) {
+  if (words[0] == "nodes") {
+    names_.assign(words.begin() + 1, words.end());
+    options_.nodes.resize(names_.size());
+  } else if (words[0] == "weight") {
+    options_.nodes[host(words[1])].weight = static_cast<std::uint32_t>(number(words[2]));
+  } else if (words[0] == "witness") {
+    options_.nodes[host(words[1])].witness = true;
+  } else if (words[0] == "tie-breaker") {  // tie-breaker WHO [at NODE]
+    for (Host at = 0; at < names_.size(); ++at) {
+      if (words.size() < 4 || at == host(words[3])) options_.nodes[at].tie_breaker = words[1];
+    }
+  } else if (words[1] == "session-expires") {
+    options_.config.session_expires_after = duration(words[2]);
+  } else {
+    fail("unknown setting");
+  }
+}
+
+void Script::build() {
+  options_.network.delay_min = options_.network.delay_max = 500us;
+  options_.network.dial_every_min = options_.network.dial_every_max = 30ms;
+  options_.network.break_after_min = options_.network.break_after_max = 1s;
+  options_.write_min = options_.write_max = 1ms;
+  world_ = std::make_unique<World>(options_, 1);
+  world_->network().filter = [this](Host from, Host to, const protocol::Frame& frame) { return loses(from, to, frame); };
+  pump();
+}
+
+void Script::pump() {
+  for (simulation::Session& session : world_->sessions()) session.pump(world_->nodes());
+  world_->schedule().after(pump_every, [this] { pump(); });
+}
+
+bool Script::loses(Host from, Host to, const protocol::Frame& frame) {
+  for (Drop& drop : drops_) {
+    const bool meant = drop.left != 0 && (drop.frame == "everything" || drop.frame == name_of(frame.body)) &&
+                       (!drop.from || *drop.from == from) && (!drop.to || *drop.to == to);
+    if (!meant) continue;
+    if (drop.left > 0) --drop.left;
+    if (drop.kills && drop.left == 0) {
+      drop.left = -1;  // and nothing of the same kind leaves in the moment before it dies
+      world_->schedule().after(Duration{}, [this, from, process = world_->nodes()[from].process()] {
+        if (world_->nodes()[from].process() == process) world_->kill(from);
+      });
+      return true;
+    }
+    if (!drop.kills) return true;
+  }
+  return false;
+}
+
+bool Script::act_on_nodes(const Words& words) {
+  const std::string& what = words[0];
+  const auto each = [&](auto act) {
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      if (words[i] != "no-disk") act(host(words[i]));
+    }
+    return true;
+  };
+  const bool no_disk = words.back() == "no-disk";
+  if (what == "start" || what == "restart") {
+    // What dropped a former process's frames has nothing to say about the new one.
+    return each([&](Host h) {
+      std::erase_if(drops_, [&](const Drop& drop) { return drop.kills && drop.left < 0 && drop.from == h; });
+      world_->start(h, !no_disk);
+    });
+  }
+  if (what == "crash") return each([&](Host h) { world_->kill(h); });
+  if (what == "power-off") return each([&](Host h) { world_->kill(h, false); });
+  if (what == "pause") return each([&](Host h) { world_->pause(h); });
+  if (what == "resume") return each([&](Host h) { world_->resume(h); });
+  if (what == "leave") return each([&](Host h) { world_->leave(h); });
+  if (what == "bootstrap") return each([&](Host h) { world_->nodes()[h].bootstrap(); });
+  if (what == "run") return world_->run_for(duration(words[1])), true;
+  if (what == "settle") {  // of those that are up
+    const bool done = world_->run_until(world_->schedule().now() + settle_bound, [this] {
+      world_->forget_the_dead();
+      for (Host h = 0; h < names_.size(); ++h) {
+        if (!world_->nodes()[h].running()) world_->let_die(h);
+      }
+      return world_->settled();
+    });
+    check(done, "not settled within 30 s: " + world_->unsettled());
+    world_->forget_the_dead();
+    return true;
+  }
+  return false;
+}
+
+bool Script::act_on_network(const Words& words) {
+  const std::string& what = words[0];
+  auto& network = world_->network();
+  const auto cut_between = [&](const std::string& left, const std::string& right, bool both) {
+    for (const Host x : hosts(left)) {
+      for (const Host y : hosts(right)) {
+        network.cut(x, y);
+        if (both) network.cut(y, x);
+      }
+    }
+  };
+  if (what == "partition") {  // partition a,b | c | d
+    std::vector<std::string> sides;
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      if (words[i] != "|") sides.push_back(words[i]);
+    }
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      for (std::size_t j = i + 1; j < sides.size(); ++j) cut_between(sides[i], sides[j], true);
+    }
+  } else if (what == "cut") {
+    cut_between(words[1], words[2], true);
+  } else if (what == "one-way") {  // one-way a > b: what a says reaches b, but not the other way round
+    cut_between(words[3], words[1], false);
+  } else if (what == "heal") {
+    network.mend_all();
+  } else if (what == "reset") {
+    network.reset(host(words[1]), host(words[2]));
+  } else if (what == "drop" && words[1] == "nothing") {
+    drops_.clear();
+  } else if (what == "drop" || what == "stop") {
+    // drop next|all FRAME [from X] [to Y];  stop X before [N] FRAME
+    Drop drop;
+    if (what == "drop") {
+      drop.frame = words[2];
+      drop.left = words[1] == "next" ? 1 : -1;
+      for (std::size_t i = 3; i + 1 < words.size(); i += 2) (words[i] == "from" ? drop.from : drop.to) = host(words[i + 1]);
+    } else {
+      drop = {.frame = words.back(), .from = host(words[1]), .to = {}, .left = 1, .kills = true};
+      if (words.size() == 5) drop.left = static_cast<int>(number(words[3]));
+    }
+    drops_.push_back(drop);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool Script::act_on_sessions(const Words& words) {
+  const std::string& what = words[0];
+  if (what == "session") {  // session s1 at a
+    sessions_[words[1]] = world_->sessions().size();
+    world_->add_session().attach(host(words[3]));
+  } else if (what == "move") {  // move s1 to b
+    session(words[1]).detach();
+    session(words[1]).attach(host(words[3]));
+  } else if (what == "forget") {  // its application is gone too
+    session(words[1]).give_up();
+  } else if (what == "join") {
+    check(session(words[1]).join(world_->nodes(), words[2]), "refused");
+  } else if (what == "leave-group") {
+    check(session(words[1]).leave_group(world_->nodes(), words[2]), "refused");
+  } else if (what == "publish") {  // publish s1 3 [level]: a run of three
+    const std::string level = words.size() > 3 ? words[3] : "agreed";
+    session(words[1]).add_run(static_cast<std::uint32_t>(number(words[2])),
+                              level == "safe"      ? protocol::Level::safe
+                              : level == "uniform" ? protocol::Level::uniform
+                                                   : protocol::Level::agreed,
+                              16);
+    session(words[1]).send_unsent(world_->nodes());
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Script::judge() {
+  if (!world_) return fail("a script without nodes");
+  for (const checker::Violation& violation : checker::check(world_->trace(), {.lease = options_.config.lease, .liveness = {}})) {
+    fail(violation.property + ": " + violation.text);
+  }
+  if (failures_->empty()) transcript_ << "the promises hold\n";
+}
+
+Host Script::host(const std::string& name) {
+  const auto found = std::find(names_.begin(), names_.end(), name);
+  if (found == names_.end()) {
+    fail("no node " + name);
+    return 0;
+  }
+  return static_cast<Host>(found - names_.begin());
+}
+
+std::vector<Host> Script::hosts(const std::string& names) {
+  std::vector<Host> found;
+  for (const std::string& name : split(names, ',')) found.push_back(host(name));
+  return found;
+}
+
+simulation::Session& Script::session(const std::string& name) {
+  const auto found = sessions_.find(name);
+  if (found == sessions_.end()) fail("no session " + name);
+  return world_->sessions()[found == sessions_.end() ? 0 : found->second];
+}
+
+}  // namespace vsync::scenario
