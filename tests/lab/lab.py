@@ -332,10 +332,15 @@ class Lab:
 
         def missing():
             said = {node: self._summary(self.status(node)) for node in nodes}
-            silent = next((node for node in nodes if not self.pid(node)), nodes[0])
-            return f"one primary view of {', '.join(nodes)}; they say {said}; last words of {silent}: {self.last_words(silent)}"
+            return f"one primary view of {', '.join(nodes)}; they say {said}; last words of {nodes[0]}: {self.last_words(nodes[0])}"
 
-        return wait_until(lambda: self.common_view(nodes), within_s, missing)
+        def found():
+            for node in nodes:
+                if not self.pid(node):
+                    raise LabError(f"{node}'s daemon has ended; its last words: {self.last_words(node)}")
+            return self.common_view(nodes)
+
+        return wait_until(found, within_s, missing)
 
     def wait_state(self, node, state, within_s=UP_WITHIN_S):
         def reached():
