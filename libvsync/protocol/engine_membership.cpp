@@ -208,7 +208,6 @@ bool Engine::Parts::change_needed(RankSet connected) const {
 }
 
 void Engine::Parts::evaluate_outside() {
-  if (doubt_since) doubt_since.reset();  // nothing of a view to hand out
   become(ComponentState::joining);
   if (coordinator || silent_until > persisted) return;
   if (returning) try_restart();
@@ -407,12 +406,13 @@ bool Engine::Parts::asks_to_leave() const {
 void Engine::Parts::part() {
   const View& next = farewell->value.next;
   RankSet installed;
-  for (std::uint16_t r = 0; r < next.size(); ++r) {
-    const FailureDetector::Peer* peer = detector.find(next.members[r].node.name);
-    if (peer == nullptr || peer->node != next.members[r].node || !in_a_view(peer->heartbeat.state)) continue;
-    if (peer->heartbeat.view >= next.id) installed.insert(Rank{r});
+  bool succeeded = false;  // who installs a later one has it from a set of `next` that may go on
+  for (const auto& [name, peer] : detector.peers()) {
+    if (!in_a_view(peer.heartbeat.state) || peer.heartbeat.view < next.id) continue;
+    succeeded = succeeded || peer.heartbeat.view > next.id;
+    if (const auto rank = next.rank_of(peer.node)) installed.insert(*rank);
   }
-  left = is_uniform_set(next, installed);
+  left = succeeded || is_uniform_set(next, installed);
 }
 
 void Engine::Parts::expire_sessions() {

@@ -74,7 +74,7 @@ std::optional<RankSet> connected(const View& view, const std::vector<Acceptor>& 
   return largest_connected(view, edges, candidates);
 }
 
-/// Leavers are left out, but for one that holds the state if nobody else does.
+/// Leavers are left out, but for one that holds the state if nobody else does: a disk holds none.
 RankSet without_leavers(const std::vector<Acceptor>& acceptors, RankSet clique) {
   RankSet staying;
   bool holder = false;
@@ -82,7 +82,7 @@ RankSet without_leavers(const std::vector<Acceptor>& acceptors, RankSet clique) 
   for (const Rank rank : clique) {
     if (acceptors[rank.value].answer->leaving) continue;
     staying.insert(rank);
-    holder = holder || holds_state(rank) || acceptors[rank.value].answer->from_disk;
+    holder = holder || holds_state(rank);
   }
   for (const Rank rank : clique) {
     if (holder) break;
@@ -164,6 +164,7 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
   Choice choice;
   View& next = choice.value.next;
   next.id = {view.id.epoch, view.id.number + 1};
+  next.formed_in = input.ballot;
   if (input.restart) next.id.epoch = {view.id.epoch.number + 1, input.random};
   choice.value.restart = input.restart;
   for (const Rank rank : without_leavers(acceptors, *clique)) {

@@ -66,5 +66,24 @@ TEST_F(Restart, AHostReinstalledEmptyIsAdmittedThoughItsIncarnationCountsFromOne
   EXPECT_TRUE(settled(abc));
 }
 
+TEST_F(Restart, AJoinerThatWasPausedHandsNothingOutBeforeItHearsThatItsViewGoesOn) {
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  cluster.start("c");
+  // It is admitted and sent the state and a message, but sleeps all the while.
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.at("a").status().node_state == NodeState::wedged; }));
+  cluster.run_for(2ms);
+  cluster.pause("c");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("a").size() == 3; }, 100ms));
+  ASSERT_TRUE(cluster.publish("a", 1, 1));
+  cluster.run_for(400ms);
+  const TimePoint woken = cluster.now();
+  cluster.resume("c");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.at("c").status().view.has_value(); }));
+  EXPECT_THAT(cluster.delivered("c"), IsEmpty());
+  ASSERT_TRUE(delivers("c", 1));
+  EXPECT_GT(cluster.now(), woken + 400us);  // there and back
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

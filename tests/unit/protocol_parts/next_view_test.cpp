@@ -280,6 +280,15 @@ TEST(NextView, ALivingHolderGivesTheStateToTheDisks) {
   EXPECT_THAT(choice->value.next.sequencers, ElementsAre(Rank{1}));
 }
 
+TEST(NextView, ALeaverThatAloneHoldsTheStateGivesItToTheDisksFirst) {
+  Ask ask({"a", "b", "c"});
+  ask.restart = true;
+  ask.disk("a");
+  ask.disk("b");
+  ask.member("c").leaving = true;
+  EXPECT_THAT(ask.next(), ElementsAre("a", "b", "c"));
+}
+
 TEST(NextView, DisksCountInARestartOnly) {
   Ask ask({"a", "b", "c"});
   ask.member("a");
