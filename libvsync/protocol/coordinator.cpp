@@ -51,7 +51,7 @@ void Coordinator::on_lost(TimePoint now, const NodeId& node) {
 }
 
 void Coordinator::choose(TimePoint now) {
-  choice_ = choose_value(*config_, {&plan_.view, &answers_, plan_.restart, plan_.sequencers, plan_.sequencer_stuck, plan_.random});
+  choice_ = choose_value(*config_, {&plan_.view, &answers_, plan_.restart, plan_.sequencers, plan_.sequencer_stuck, plan_.random, plan_.ballot});
   if (!choice_) {
     step_ = Step::failed;
     return;

@@ -21,6 +21,8 @@ template <class... Handlers>
 struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;  // clang 14 needs to be told
 
 /// The view a frame is stamped with, where it has its meaning in the installed view only.
 const ViewId* stamp_of(const Body& body) {

@@ -218,7 +218,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
   if (!in_view || in_view->view.id >= newest.id) return;
   // Told without the steps between. What this node accepted itself may be the missing one; else it has no history to go on with, but
   // its name has a place in that view, like that of a restarted node.
-  if (disk.accepted && disk.accepted->value.next.id == newest.id) {
+  if (disk.accepted && disk.accepted->value.next == newest) {
     apply(Decision{in_view->view.id, Value(disk.accepted->value)});
   } else {
     rejoin(nullptr);

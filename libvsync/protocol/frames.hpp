@@ -247,7 +247,7 @@ using Body = std::variant<Heartbeat, Data, Order, Ack, FetchData, FetchOrder, Pr
 struct Frame {
   ClusterId cluster;  ///< empty only while forming or joining
   NodeId from;
-  NodeId to;          ///< name and incarnation; an incarnation of zeros where the sender doesn't know it yet
+  NodeId to;          ///< without a name: every peer (one frame, shared); with an incarnation of zeros: not known yet
   Body body;
 };
 

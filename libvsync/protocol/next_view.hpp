@@ -24,6 +24,7 @@ struct ChoiceInput {
   std::vector<Rank> sequencers;               ///< by lane: who orders now
   bool sequencer_stuck = false;               ///< it doesn't order: the next view has another
   std::uint64_t random = 0;                   ///< for a new epoch
+  Ballot ballot{};
 };
 
 /// The rank `node` answers for: its own, or (restart) that of its predecessor of the same name.

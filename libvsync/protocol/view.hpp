@@ -26,6 +26,9 @@ struct View {
   Rank tie_breaker;                 ///< decides between two halves of equal weight
   std::uint32_t min_weight = 1;     ///< below this no set may go on
   std::vector<Rank> sequencers;     ///< by lane: the sequencer of the first term
+  /// The ballot of the former view that formed this one. A ballot forms one value, so equal views come from equal values: the
+  /// same members alone could follow the same view with another cut.
+  Ballot formed_in{};
   bool operator==(const View&) const = default;
 
   [[nodiscard]] std::optional<Rank> rank_of(const NodeId& node) const;

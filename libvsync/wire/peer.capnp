@@ -49,6 +49,8 @@ struct View {
   tieBreaker @2 :UInt16;      # rank that decides between two halves of equal weight
   minWeight @3 :UInt32;
   sequencers @4 :List(UInt16);  # by lane: the rank that orders in the first term
+  formedRound @5 :UInt64;     # the ballot of the former view that formed this one
+  formedCoordinator @6 :UInt16;
 }
 
 # ---- the cut and the value of a view change

@@ -79,6 +79,8 @@ void write(peer_schema::View::Builder out, const protocol::View& view) {
   for (unsigned i = 0; i < members.size(); ++i) write(members[i], view.members[i]);
   out.setTieBreaker(view.tie_breaker.value);
   out.setMinWeight(view.min_weight);
+  out.setFormedRound(view.formed_in.round);
+  out.setFormedCoordinator(view.formed_in.coordinator.value);
   write_numbers(out.initSequencers(size_of(view.sequencers.size())), view.sequencers, [](protocol::Rank rank) { return rank.value; });
 }
 
@@ -128,6 +130,7 @@ protocol::View read_view(peer_schema::View::Reader in, const char* field) {
   };
   view.tie_breaker = read_member_rank(in.getTieBreaker());
   view.min_weight = in.getMinWeight();
+  view.formed_in = {in.getFormedRound(), read_rank(in.getFormedCoordinator(), field)};
   view.sequencers = read_list<protocol::Rank>(in.getSequencers(), lanes_max, field, read_member_rank);
   require(!view.sequencers.empty(), field, "a view has no lanes");
   return view;

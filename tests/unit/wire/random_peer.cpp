@@ -207,6 +207,7 @@ View random_view(Random& random) {
     view.members.push_back({.node = node, .weight = u32(random), .full_weight = u32(random), .witness = random.coin(), .loaded = random.coin()});
   }
   view.tie_breaker = rank(random, members);
+  view.formed_in = {random.bits(), rank(random, members_max)};
   const std::size_t lanes = random.number(1, 5);
   while (view.sequencers.size() < lanes) view.sequencers.push_back(rank(random, members));
   return view;
