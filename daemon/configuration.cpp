@@ -161,6 +161,7 @@ void check_times(const Configuration& c) {
   const protocol::Config& p = c.protocol;
   if (p.suspect_after_max < p.suspect_after_min) refuse("suspect_after_max_ms must not be less than suspect_after_min_ms");
   if (p.lease >= p.suspect_after_min) refuse("lease_ms must be less than suspect_after_min_ms");
+  if (p.heartbeat_every * 2 > p.lease) refuse("heartbeat_every_ms must be at most half of lease_ms");
   if (p.admit_after <= p.suspect_after_min) refuse("admit_after_ms must be more than suspect_after_min_ms");
   if (p.heartbeat_every * 3 > p.suspect_after_min) refuse("heartbeat_every_ms must be at most a third of suspect_after_min_ms");
   if (c.sessions.silent_after <= c.sessions.ping_every) refuse("session_silent_after_ms must be more than session_ping_every_ms");

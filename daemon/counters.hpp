@@ -16,6 +16,7 @@ struct Counters {
   std::uint64_t peers_refused = 0;           ///< handshakes with a key that isn't ours to trust
   std::uint64_t links_up = 0;
   std::uint64_t links_down = 0;
+  std::uint64_t connections_turned_away = 0; ///< too few file descriptors were left
   std::uint64_t sessions_opened = 0;
   std::uint64_t sessions_crashed = 0;
   std::uint64_t sessions_refused = 0;
@@ -40,6 +41,7 @@ void for_each_counter(const Counters& c, Visit&& visit) {
   visit("peers_refused", c.peers_refused);
   visit("links_up", c.links_up);
   visit("links_down", c.links_down);
+  visit("connections_turned_away", c.connections_turned_away);
   visit("sessions_opened", c.sessions_opened);
   visit("sessions_crashed", c.sessions_crashed);
   visit("sessions_refused", c.sessions_refused);

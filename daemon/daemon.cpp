@@ -5,10 +5,13 @@
 #include <sys/resource.h>
 #include <uv.h>
 
+#include <algorithm>
+#include <climits>
 #include <csignal>
 #include <optional>
 #include <zmq.hpp>
 
+#include "daemon/accept_guard.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/counters.hpp"
 #include "daemon/engine_loop.hpp"
@@ -49,13 +52,17 @@ std::uint64_t random_number() {
   return number;
 }
 
-// Each application takes a descriptor for its connection and one for its process.
-void raise_descriptor_limit() {
+// Each application takes a descriptor for its connection and one for its process; some are kept for files and peers.
+void raise_descriptor_limit(const Configuration& configuration) {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (limit.rlim_cur < limit.rlim_max) {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
   }
+  const std::uint64_t kept = 24 + 8 * configuration.peers.size();
+  keep_descriptors_from(static_cast<int>(std::min<std::uint64_t>(limit.rlim_cur, INT_MAX) - std::min<std::uint64_t>(kept, limit.rlim_cur / 2)));
 }
 
 void pin_loop(int cpu) {
@@ -88,7 +95,7 @@ ExitStatus run_daemon(const Configuration& configuration) {
   Log log(configuration.log_level);
   log.set_node(configuration.node);
   std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
+  raise_descriptor_limit(configuration);
 
   Loop loop;
   Counters counters;

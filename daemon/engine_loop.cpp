@@ -134,7 +134,8 @@ void EngineLoop::hand_over(TimePoint now) {
     release_sockets();
     parts_.sessions.on_events(outbox_.events);
     parts_.sessions.end_turn();
-    if (!parts_.sessions.take_engine_used() && !parts_.sessions.wants_submit()) return;
+    more_ = parts_.sessions.take_engine_used() || parts_.sessions.wants_submit();
+    if (!more_) return;
   }
 }
 
@@ -149,7 +150,7 @@ void EngineLoop::arm(TimePoint now) {
   TimePoint next = std::min(parts_.sessions.next_deadline(), next_report_);
   if (auto deadline = parts_.engine.next_deadline()) next = std::min(next, *deadline);
   if (leaving_) next = std::min(next, leave_by_);
-  if (parts_.sessions.wants_submit()) next = now;
+  if (more_) next = now;
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(next - now, Duration::zero()));
   uv_update_time(loop_);
   uv_timer_start(timer_.get(), &LoopHandle<uv_timer_t>::call<>, static_cast<std::uint64_t>(wait.count()), 0);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "daemon/accept_guard.hpp"
 #include "protocol/directory.hpp"
 #include "wire/limits.hpp"
 
@@ -299,6 +300,10 @@ void LocalSessions::look_after(TimePoint now) {
   all.reserve(by_route_.size());
   for (auto& [route, session] : by_route_) all.push_back(session.get());
   for (Session* session : all) look_after(*session);
+  if (const std::uint64_t away = connections_turned_away(); away > counters_.connections_turned_away) {
+    counters_.connections_turned_away = away;
+    log_.limited(descriptors_, Severity::error, "applications are turned away: no file descriptors left (LimitNOFILE)");
+  }
 }
 
 void LocalSessions::look_after(Session& session) {

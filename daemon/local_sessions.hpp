@@ -140,6 +140,7 @@ class LocalSessions {
   Log& log_;
   RateLimit misconduct_;
   RateLimit slowness_;
+  RateLimit descriptors_;
   ProcessWatches processes_;
   PublishTap tap_;
 

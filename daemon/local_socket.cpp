@@ -27,6 +27,8 @@ constexpr int receive_hwm = 256;
 // Bytes are bounded by the delivery window; this bounds what has no body.
 constexpr int send_hwm = 16'384;
 constexpr int linger_ms = 200;
+// A connection that never speaks holds a descriptor no longer than this.
+constexpr int handshake_timeout_ms = 5000;
 
 [[noreturn]] void refuse(ExitStatus status, const std::string& path, const std::string& why) {
   throw StartError(status, "socket " + path + ": " + why);
@@ -110,6 +112,7 @@ zmq::socket_t LocalSocket::open(zmq::context_t& context, const Configuration& co
   socket.set(zmq::sockopt::sndhwm, send_hwm);
   socket.set(zmq::sockopt::rcvhwm, receive_hwm);
   socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(wire::batch_bytes_max));
+  socket.set(zmq::sockopt::handshake_ivl, handshake_timeout_ms);
   socket.set(zmq::sockopt::use_fd, descriptor);
   try {
     socket.bind("ipc://" + path_);

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "daemon/accept_guard.hpp"
+
 namespace vsync::daemon {
 
 ProcessWatch::ProcessWatch(uv_loop_t* loop, UniqueFd pidfd, bool& deaths)
@@ -25,7 +27,7 @@ std::shared_ptr<ProcessWatch> ProcessWatches::watch(pid_t pid) {
   }
   if (auto known = watches_[pid].lock(); known && !known->dead()) return known;
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd.valid()) return nullptr;
+  if (!pidfd.valid() || is_kept(pidfd.get())) return nullptr;
   auto made = std::make_shared<ProcessWatch>(loop_, std::move(pidfd), deaths_);
   watches_[pid] = made;
   return made;

@@ -110,7 +110,8 @@ TEST(Configuration, PeersAreChecked) {
 TEST(Configuration, TimesFitTogether) {
   EXPECT_THAT(error_of("lease_ms = 900\n"), HasSubstr("lease_ms must be less"));
   EXPECT_THAT(error_of("admit_after_ms = 100\n"), HasSubstr("admit_after_ms must be more"));
-  EXPECT_THAT(error_of("heartbeat_every_ms = 500\n"), HasSubstr("a third"));
+  EXPECT_THAT(error_of("heartbeat_every_ms = 500\n"), HasSubstr("at most half of lease_ms"));
+  EXPECT_THAT(error_of("heartbeat_every_ms = 250\nlease_ms = 550\n"), HasSubstr("a third"));
 }
 
 TEST(Configuration, EndpointsWithNamesAndIpv6) {
