@@ -48,6 +48,10 @@ Line::Line(zmq::context_t& context, const std::string& endpoint)
   socket_.connect(endpoint);
 }
 
+// ZeroMQ's I/O thread sends monitor events without a timeout: one that finds the reading end gone holds up every socket of the
+// context for good. So the monitoring ends while the reading end is still there.
+Line::~Line() { zmq_socket_monitor(socket_.handle(), nullptr, 0); }
+
 bool Line::wait(int wake_fd, bool read, bool write, std::chrono::milliseconds timeout) {
   const auto wanted = static_cast<short>((read ? ZMQ_POLLIN : 0) | (write ? ZMQ_POLLOUT : 0));
   zmq_pollitem_t items[] = {{monitor_.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, wake_fd, ZMQ_POLLIN, 0}, {socket_.handle(), 0, wanted, 0}};

@@ -20,6 +20,9 @@ class Line {
 
   /// Throws zmq::error_t for an endpoint that can't be.
   Line(zmq::context_t& context, const std::string& endpoint);
+  ~Line();
+  Line(const Line&) = delete;
+  Line& operator=(const Line&) = delete;
 
   /// Waits until something can be read, until something can be sent (if wanted), until `wake_fd` is readable, or `timeout`.
   /// True: `wake_fd` is.

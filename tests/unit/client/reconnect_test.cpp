@@ -173,6 +173,18 @@ TEST(Reconnect, OldDeliveriesDoNotOpenTheNewWindow) {
   EXPECT_THAT(pair.daemon->received_of<wire::Received>(), IsEmpty());
 }
 
+TEST(Reconnect, ManyRefusedAttemptsDoNotStopTheNextOne) {
+  // Each attempt ends while ZeroMQ's thread still tells what happened to it.
+  Pair pair;
+  for (int i = 0; i < 10; ++i) {
+    pair.daemon.reset();
+    ASSERT_NE(next_of<Disconnected>(pair.client), nullptr);
+    std::this_thread::sleep_for(std::chrono::milliseconds(30 + 7 * i));  // the daemon's absence, not a wait for an effect
+    pair.daemon = std::make_unique<FakeDaemon>(pair.directory.endpoint(), FakeDaemon::Behaviour{});
+    ASSERT_NE(next_of<Reconnected>(pair.client), nullptr) << "round " << i;
+  }
+}
+
 TEST(Reconnect, ASessionTakenOverIsOverForGood) {
   Pair pair({.resolve = false});
   ASSERT_TRUE(pair.client.publish("a", "x"));
