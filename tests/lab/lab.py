@@ -266,11 +266,9 @@ class Lab:
         return pid
 
     def _gone(self, node, within_s):
-        try:
-            wait_until(lambda: not self.pid(node), within_s, f"the end of {node}'s daemon")
-        finally:
-            if not self.pid(node):
-                self._children.pop(node, None)
+        wait_until(lambda: not self.pid(node), within_s, f"the end of {node}'s daemon")
+        if node in self._children:
+            self._children.pop(node).wait()
 
     def kill(self, node):
         """SIGKILL: a crash."""

@@ -9,12 +9,12 @@ QUIET_BEFORE_NS, QUIET_AFTER_NS = 10**9, 10 * 10**9  # around the crash, left ou
 
 
 class Proof:
-    """`absent` is the subscriber whose daemon was killed; the others were there all the time."""
+    """Outcomes are held against the subscribers that stayed: those whose daemons were in all views."""
 
-    def __init__(self, feeds, subscribers, absent):
+    def __init__(self, feeds, subscribers):
         self.feeds = feeds
         self.streams = {node: subscriber.messages() for node, subscriber in subscribers.items()}
-        self.survivors = [node for node in subscribers if node != absent]
+        self.stayed = [node for node, subscriber in subscribers.items() if not subscriber.was_away()]
         self.published = sum(len(feed.published) for feed in feeds)
         self.common = set.intersection(*({entry[1:] for entry in stream} for stream in self.streams.values()))
 
@@ -29,6 +29,7 @@ class Proof:
         digests = {self.digest(node) for node in self.streams}
         twice = any(len(stream) != len({entry[1:] for entry in stream}) for stream in self.streams.values())
         return [
+            (bool(self.stayed), f"subscribers that were there all the time: {', '.join(self.stayed) or 'none'}"),
             (len(digests) == 1, f"one order: {len(self.common):,} messages at every subscriber, at the same positions"),
             (part >= COMMON_PART_MIN, f"these are {part:.1%} of all that was published (at least {COMMON_PART_MIN:.0%})"),
             (not twice, "nothing was delivered twice"),
@@ -36,9 +37,9 @@ class Proof:
         ]
 
     def reconcile(self, feed):
-        """Every publish's outcome against what the survivors delivered."""
+        """Every publish's outcome against what the others delivered."""
         outcomes = feed.outcomes()
-        places = [{entry[1:]: entry[0] for entry in self.streams[node]} for node in self.survivors]
+        places = [{entry[1:]: entry[0] for entry in self.streams[node]} for node in self.stayed]
         counts = {}
         wrong = 0
         for n, message in enumerate(feed.published, 1):
@@ -50,7 +51,7 @@ class Proof:
 
 
 def agrees(kind, position, delivered_at):
-    """Whether one outcome is true, given where each survivor delivered the message (None: nowhere)."""
+    """Whether one outcome is true, given where each subscriber that stayed delivered the message (None: nowhere)."""
     if kind == "ok":
         return all(place is not None and (position is None or place == position) for place in delivered_at)
     if kind == "rejected":

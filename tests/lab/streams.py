@@ -38,6 +38,10 @@ class Stream:
         """(position, topic, text) of every message."""
         return [(tuple(event["position"]), event["topic"], event["data"]) for event in self.of_kind("message")]
 
+    def was_away(self):
+        """Its daemon was not in all views: what it delivered has a hole, and it was told so."""
+        return bool(self.of_kind("resync"))
+
     def wait(self, condition, what, within_s=STARTS_WITHIN_S):
         def found():
             if self.process.poll() is not None:
