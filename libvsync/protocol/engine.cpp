@@ -62,6 +62,7 @@ void Engine::Parts::begin(TimePoint at) {
   // A pause longer than the lease: others may have gone on without this node. Nothing leaves it before it knows.
   if (last_input && at - *last_input > config.lease && !mutant(Mutant::no_self_doubt)) {
     doubt_since = at;
+    coordinator.reset();  // answers that waited here meanwhile prove nothing any more
     heartbeat_at = at;
   }
   last_input = at;
@@ -303,6 +304,7 @@ void Engine::leave(TimePoint now) {
   p.leaving = true;
   p.leaving_since = now;
   if (!p.in_view || p.in_view->view.size() == 1) {
+    p.coordinator.reset();
     p.left = true;
     return;
   }

@@ -394,7 +394,8 @@ void Engine::Parts::rejoin(const Cut* cut) {
 
 /// What this node published is where the others want it, or they don't come to it.
 bool Engine::Parts::asks_to_leave() const {
-  if (!leaving || !in_view || now - leaving_since >= config.suspect_after_max) return leaving;
+  if (!leaving || !in_view) return false;
+  if (now - leaving_since >= config.suspect_after_max) return true;
   const bool told = std::all_of(outcomes.begin(), outcomes.end(), [](const Outcomes& lane) { return lane.empty(); });
   const bool stable = std::all_of(in_view->lanes.begin(), in_view->lanes.end(),
                                   [&](const LaneReplica& lane) { return lane.stream(in_view->self).messages() == 0; });

@@ -129,6 +129,7 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
     if (peer.heartbeat.view == view.id) round = std::max(round, peer.heartbeat.promised.round);
     if (detector.hears(now, peer.node)) plan.patience = std::max(plan.patience, detector.timeout(peer));
   }
+  plan.patience += backoff;  // after a failure more is granted: disks may be slower than T
   plan.ballot = {round + 1, own};
   plan.restart = restart;
   plan.acceptors = std::move(acceptors);

@@ -74,7 +74,7 @@ std::optional<RankSet> connected(const View& view, const std::vector<Acceptor>& 
   return largest_connected(view, edges, candidates);
 }
 
-/// Leavers are left out, but for one that holds the state if nobody else does: a disk holds none.
+/// Leavers are left out, but for one that holds the state if nobody else does: a disk holds none. A view has members.
 RankSet without_leavers(const std::vector<Acceptor>& acceptors, RankSet clique) {
   RankSet staying;
   bool holder = false;
@@ -90,7 +90,7 @@ RankSet without_leavers(const std::vector<Acceptor>& acceptors, RankSet clique) 
     staying.insert(rank);
     holder = true;
   }
-  return staying;
+  return staying.empty() ? clique : staying;
 }
 
 Member continuing(const Member& before, const Acceptor& acceptor, bool disks_are_all) {

@@ -144,6 +144,7 @@ class Cluster {
 
   std::function<bool(const std::string& from, const std::string& to, const Frame&)> drop;
   std::function<void(const std::string& name, Config&)> configure;
+  Duration write_delay = std::chrono::milliseconds(1);
 
  private:
   struct Arrival {
@@ -206,7 +207,6 @@ class Cluster {
   }
 
   static constexpr Duration frame_delay = std::chrono::microseconds(200);
-  static constexpr Duration write_delay = std::chrono::milliseconds(1);
 
   Config base_;
   std::vector<std::string> names_;

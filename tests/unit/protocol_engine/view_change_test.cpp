@@ -45,6 +45,33 @@ TEST(Promise, IsNotGivenByAMemberThatHasNotInstalledTheView) {
   EXPECT_EQ(answers, 0u);
 }
 
+TEST_F(ViewChange, ACoordinatorThatSleptDecidesNothingByTheAnswersThatWaited) {
+  cluster.crash("c");
+  // Everything but the last acceptance has come when a falls asleep.
+  bool accepted = false;
+  cluster.drop = [&](const std::string& from, const std::string&, const Frame& frame) {
+    accepted = accepted || (from == "b" && is<AcceptedBallot>(frame));
+    return false;
+  };
+  ASSERT_TRUE(cluster.run_until([&] { return accepted; }));
+  cluster.pause("a");
+  cluster.run_for(400ms);
+  const auto before = changes("a");
+  cluster.resume("a");
+  ASSERT_TRUE(cluster.run_until([&] { return !cluster.at("a").status().doubts; }));
+  EXPECT_EQ(changes("a"), before);
+  EXPECT_TRUE(settled({"a", "b"}));
+}
+
+TEST(SlowDisks, DelayAViewChangeAndDoNotPreventIt) {
+  Cluster cluster(abc);
+  cluster.write_delay = 500ms;
+  cluster.start_all();
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.settled(abc); }));
+  cluster.crash("c");
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.settled({"a", "b"}); }));
+}
+
 struct Four : Settled {
   Four() : Settled({"a", "b", "c", "d"}) {}
 };

@@ -289,6 +289,13 @@ TEST(NextView, ALeaverThatAloneHoldsTheStateGivesItToTheDisksFirst) {
   EXPECT_THAT(ask.next(), ElementsAre("a", "b", "c"));
 }
 
+TEST(NextView, IsNeverEmpty) {
+  Ask ask({"a"});
+  ask.restart = true;
+  ask.disk("a").leaving = true;
+  EXPECT_THAT(ask.next(), ElementsAre("a"));
+}
+
 TEST(NextView, DisksCountInARestartOnly) {
   Ask ask({"a", "b", "c"});
   ask.member("a");
