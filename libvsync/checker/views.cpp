@@ -116,10 +116,13 @@ void promises_are_kept(const History& history, Report& report) {
     bool answer;
   };
   for (const auto& [view, ballots] : history.instances()) {
+    const auto installed = history.view(view);
     std::map<std::string, std::vector<Act>> by_name;
     for (const auto& [ballot, record] : ballots) {
       for (const Vote& vote : record.answers) {
-        if (!vote.own) by_name[vote.node.name].push_back({vote.at, ballot, true});
+        // A joiner's answer is no promise: it votes in no instance of this view.
+        const bool acceptor = vote.from_disk || (installed && history.views()[*installed].content.rank_of(vote.node));
+        if (acceptor && !vote.own) by_name[vote.node.name].push_back({vote.at, ballot, true});
       }
       for (const Vote& vote : record.acceptances) {
         if (!vote.own) by_name[vote.node.name].push_back({vote.at, ballot, false});

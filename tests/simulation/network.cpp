@@ -20,12 +20,6 @@ Network::Network(std::size_t hosts, NetworkOptions options, Random random, Sched
 void Network::send(Host from, Host to, FramePtr frame, bool bulk) {
   if (filter && filter(from, to, *frame)) return;
   if (!pair(from, to).connected || random_.chance(options_.loss_permille)) return;
-  Channel& path = channel(from, to, bulk);
-  if (!open(from, to) || !owner_.powered(to) || !path.stalled.empty()) {
-    path.stalled.push_back(std::move(frame));
-    break_later(from, to);
-    return;
-  }
   if (random_.chance(options_.duplicate_permille)) put_under_way(from, to, frame, bulk);
   put_under_way(from, to, std::move(frame), bulk);
 }
@@ -36,9 +30,16 @@ void Network::put_under_way(Host from, Host to, FramePtr frame, bool bulk) {
   Channel& path = channel(from, to, bulk);
   path.last_arrival = std::max(path.last_arrival, schedule_.now() + delay);
   const std::uint64_t connection = pair(from, to).connection;
-  schedule_.at(path.last_arrival, [this, from, to, connection, frame = std::move(frame)] {
+  schedule_.at(path.last_arrival, [this, from, to, bulk, connection, frame = std::move(frame)] {
     const Pair& now = pair(from, to);
-    if (now.connected && now.connection == connection && owner_.running(to)) owner_.receive(to, frame);
+    if (!now.connected || now.connection != connection) return;
+    Channel& here = channel(from, to, bulk);
+    if (!open(from, to) || !owner_.powered(to) || !here.stalled.empty()) {
+      here.stalled.push_back(frame);
+      break_later(from, to);
+    } else if (owner_.running(to)) {
+      owner_.receive(to, frame);
+    }
   });
 }
 
@@ -55,9 +56,15 @@ void Network::mend_all() {
   }
 }
 
+// What has stalled arrives before what is still under way behind it.
 void Network::flush_stalled(Host from, Host to) {
   for (const bool bulk : {false, true}) {
-    for (FramePtr& frame : std::exchange(channel(from, to, bulk).stalled, {})) put_under_way(from, to, std::move(frame), bulk);
+    for (FramePtr& frame : std::exchange(channel(from, to, bulk).stalled, {})) {
+      schedule_.after(Duration{}, [this, from, to, connection = pair(from, to).connection, frame = std::move(frame)] {
+        const Pair& now = pair(from, to);
+        if (now.connected && now.connection == connection && owner_.running(to)) owner_.receive(to, frame);
+      });
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // Network: connections between simulated hosts. Each pair of processes has one connection with two channels in each direction (bulk
-// and the rest), each first in first out. What is sent without a connection is lost; what is sent into a cut stalls, as TCP would
+// and the rest), each first in first out. What is sent without a connection is lost; what meets a cut on its way stalls, as TCP would
 // make it, until the cut heals or the connection breaks, which loses everything under way in it.
 
 #include <cstdint>

@@ -67,6 +67,7 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
   bool live = !world.stuck() && settle(world, result);
   if (live && options.one_dies_at_the_end) live = one_dies(world, result);
   if (live) {
+    world.rest();
     world.run_for(300ms);  // the last acknowledgements and marks
     checks.liveness = checker::Liveness{.connected = world.running_nodes(), .quiet_from = world.schedule().now()};
     world.run_for(idle);

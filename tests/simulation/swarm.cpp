@@ -11,7 +11,7 @@ using protocol::Duration;
 
 constexpr std::array<const char*, fault_kinds> fault_names = {"crash",  "power_off", "reinstall", "pause", "partition", "split",
                                                               "one_way", "deaf",     "mute",      "cut_link", "reset",  "leave",
-                                                              "slow_disk", "crash_all"};
+                                                              "slow_disk", "crash_all", "lose_side"};
 
 std::string milliseconds(Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + "ms";
@@ -112,7 +112,7 @@ std::string to_string(const Fault& fault) {
   if (fault.kind == FaultKind::one_way || fault.kind == FaultKind::cut_link || fault.kind == FaultKind::reset) {
     text += std::string(" ") + static_cast<char>('a' + fault.b);
   }
-  if (fault.kind == FaultKind::partition) text += " side " + std::to_string(fault.side);
+  if (fault.kind == FaultKind::partition || fault.kind == FaultKind::lose_side) text += " side " + std::to_string(fault.side);
   return text + " for " + milliseconds(fault.lasts);
 }
 

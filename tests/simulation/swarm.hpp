@@ -27,6 +27,7 @@ enum class FaultKind : std::uint8_t {
   leave,         ///< an orderly leave; the process comes back later
   slow_disk,     ///< writes take long
   crash_all,     ///< every process is killed at once
+  lose_side,     ///< some hosts go silent at once, as with their rack
   count_,
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count_);
@@ -37,7 +38,7 @@ struct Fault {
   FaultKind kind = FaultKind::crash;
   Host a = 0;
   Host b = 0;
-  std::uint64_t side = 0;   ///< partition: the hosts of one side, as bits
+  std::uint64_t side = 0;   ///< partition, lose_side: the hosts of one side, as bits
   protocol::Duration lasts{};
 };
 [[nodiscard]] std::string to_string(const Fault& fault);

@@ -12,6 +12,7 @@ using protocol::TimePoint;
 
 namespace {
 constexpr Duration look_every = 100ms;
+constexpr Duration alone_for = 2500ms;  ///< longer than a node without peers could find patience to wait for them
 }
 
 World::World(const SwarmOptions& options, std::uint64_t seed)
@@ -61,6 +62,7 @@ void World::begin() {
 }
 
 void World::act(std::size_t session) {
+  if (resting_) return;
   sessions_[session].act(nodes_, publishing_);
   schedule_.after(random_.between(options_.act_every / 4, options_.act_every * 2), [this, session] { act(session); });
 }
@@ -150,7 +152,8 @@ void World::strike(const Fault& fault) {
     case FaultKind::pause:
     case FaultKind::leave:
     case FaultKind::slow_disk:
-    case FaultKind::crash_all: return strike_process(fault);
+    case FaultKind::crash_all:
+    case FaultKind::lose_side: return strike_process(fault);
     default: return strike_network(fault);
   }
 }
@@ -166,7 +169,14 @@ void World::strike_process(const Fault& fault) {
     case FaultKind::reinstall:
       if (!node.running() || !may_lose_disk(fault.a)) return;
       kill(fault.a);
-      return come_back(fault.a, fault.lasts, false);
+      come_back(fault.a, fault.lasts, false);
+      if ((fault.side & 1) != 0) {  // and finds itself alone
+        for (Host other = 0; other < nodes_.size(); ++other) {
+          cut_for(fault.a, other, fault.lasts + alone_for);
+          cut_for(other, fault.a, fault.lasts + alone_for);
+        }
+      }
+      return;
     case FaultKind::pause:
       node.pause();
       schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].resume(); });
@@ -180,9 +190,12 @@ void World::strike_process(const Fault& fault) {
       schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].disk().write_max = options_.write_max; });
       return;
     case FaultKind::crash_all:
+    case FaultKind::lose_side:
       for (Host host = 0; host < nodes_.size(); ++host) {
-        kill(host);
-        come_back(host, random_.between(Duration(10ms), fault.lasts), true);
+        const bool all = fault.kind == FaultKind::crash_all;
+        if (!all && ((fault.side >> host) & 1) == 0) continue;
+        kill(host, all);
+        come_back(host, random_.between(Duration(10ms), std::max(fault.lasts, Duration(10ms))), true);
       }
       return;
     default: return;

@@ -35,6 +35,8 @@ class World : private Hosts {
   void heal();
   /// Sessions publish nothing new from now on; they settle what is open.
   void stop_publishing() { publishing_ = false; }
+  /// Sessions do nothing at all any more.
+  void rest() { resting_ = true; }
 
   // Single acts, for scenarios.
   void start(Host host, bool with_disk = true);
@@ -93,6 +95,7 @@ class World : private Hosts {
   std::vector<Host> dead_for_good_;
   std::array<std::uint64_t, fault_kinds> faults_done_{};
   bool publishing_ = true;
+  bool resting_ = false;
   bool faults_over_ = false;
 };
 

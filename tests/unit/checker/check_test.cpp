@@ -59,11 +59,19 @@ TEST(Checker, APromiseBindsLaterIncarnationsWithTheirDisk) {
   EXPECT_THAT(story.broken(), ElementsAre("promises_are_kept"));
 }
 
+TEST(Checker, AJoinersAnswerIsNoPromise) {
+  Story story = one_message();
+  const NodeId joiner = node("d");
+  story.tell(joiner, AnsweredBallot{.view = view_id(1), .ballot = {4, Rank{0}}});
+  story.tell(joiner, AnsweredBallot{.view = view_id(1), .ballot = first_ballot});
+  EXPECT_THAT(story.broken(), IsEmpty());
+}
+
 TEST(Checker, APromiseEndsWithItsDisk) {
   Story story = one_message();
   story.tell(b, AnsweredBallot{.view = view_id(1), .ballot = {4, Rank{0}}}).tell(b, Crashed{});
   story.tell(node("b", 2), NodeStarted{.with_disk = false});
-  story.tell(node("b", 2), AnsweredBallot{.view = view_id(1), .ballot = first_ballot});
+  story.tell(node("b", 2), AnsweredBallot{.view = view_id(1), .ballot = first_ballot, .from_disk = true});
   EXPECT_THAT(story.broken(), IsEmpty());
 }
 
