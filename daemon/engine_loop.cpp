@@ -85,7 +85,7 @@ void EngineLoop::turn() {
   parts_.engine.on_wall_clock(wall_offset());
   parts_.engine.on_tick(now);
   take_inputs(now);
-  hand_over(now);
+  hand_over();
   parts_.engine.hold_back(now, parts_.sessions.holds_publishers_back());
   parts_.peers.flush();
   if (now >= next_report_) {
@@ -120,13 +120,15 @@ void EngineLoop::take_inputs(TimePoint now) {
   parts_.sessions.receive(now);
 }
 
-void EngineLoop::hand_over(TimePoint now) {
+void EngineLoop::hand_over() {
   for (int round = 0; round < rounds_max; ++round) {
     parts_.sessions.submit();
     (void)parts_.sessions.take_engine_used();
     parts_.engine.drain(outbox_);
     if (parts_.trace != nullptr) {
-      parts_.trace->record(now, parts_.engine.self(), outbox_);
+      // Not the turn's time: the traces of several daemons are put in order by it, and what came in during the turn, others
+      // may have sent since it began.
+      parts_.trace->record(boot_now(), parts_.engine.self(), outbox_);
       if (!parts_.trace->write()) parts_.log.error("the trace file can't be written; the trace ends here");
     }
     parts_.store.write(outbox_.writes);

@@ -47,7 +47,7 @@ class EngineLoop {
   void before_blocking();
   void turn();
   void take_inputs(protocol::TimePoint now);
-  void hand_over(protocol::TimePoint now);
+  void hand_over();
   void notice_pause(protocol::TimePoint now);
   void release_sockets();
   void arm(protocol::TimePoint now);
