@@ -38,7 +38,8 @@ class Peers(ClusterTest):
         self.assert_undisturbed()
 
     def test_a_daemon_of_another_cluster_is_refused_and_counted(self):
-        with Lab.up(1, trace=False, settings=["node=c"]) as other:
+        with Lab.up(1, trace=False, settings=["node=c"], wait=False) as other:
+            other.wait_state("a", "primary")
             other.stop("a")
             shutil.rmtree(self.cluster.directory / "c" / "state")
             shutil.copytree(other.directory / "a" / "state", self.cluster.directory / "c" / "state")

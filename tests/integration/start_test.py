@@ -172,7 +172,8 @@ class TestLab(unittest.TestCase):
         directory, pid = lab.directory, lab.pid("a")
         subprocess.run(["rm", "-rf", str(directory)], check=True)
         Lab(directory).down()
-        lab._children["a"].wait(ENDS_WITHIN_S)
+        for child in lab._children.values():
+            child.wait(ENDS_WITHIN_S)
         self.assertFalse(os.path.exists(f"/proc/{pid}"))
         self.assertEqual(list(Path("/run/netns").glob(f"vsync-{lab.id}-*")), [])
 

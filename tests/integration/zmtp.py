@@ -31,9 +31,22 @@ def message(*parts):
 def connect(address, timeout=5):
     """To a path (ipc) or a (host, port) pair (tcp)."""
     made = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET, socket.SOCK_STREAM)
+    made.connect(address)  # waits while the backlog is full
     made.settimeout(timeout)
-    made.connect(address)
     return made
+
+
+def open_session(address):
+    """A connection on which messages may be sent: libzmq takes none before it has said READY itself."""
+    connection = connect(address)
+    connection.sendall(handshake())
+    said = b""
+    while b"READY" not in said:
+        data = connection.recv(4096)
+        if not data:
+            raise ConnectionError("closed during the handshake")
+        said += data
+    return connection
 
 
 def encode(text, kind="ToDaemon"):
