@@ -56,7 +56,7 @@ std::vector<TailChunk> compute_tail(const LaneCut& cut, std::span<const Stream> 
     for (const Chunk& chunk : streams[r].chunks()) {
       if (chunk.first <= delivered[r]) continue;
       if (chunk.last() > cut.held[r]) break;
-      if (cut.first_missing && chunk.after >= *cut.first_missing && !mutant(Mutant::tail_keeps_orphan_causes)) break;
+      if (chunk.after > cut.end() && !mutant(Mutant::tail_keeps_orphan_causes)) break;
       tail.push_back({Rank{r}, &chunk});
     }
   }

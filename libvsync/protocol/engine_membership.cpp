@@ -334,7 +334,7 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
   if (own == nullptr) return;
   const bool bound = in_a_view(heartbeat.state) || heartbeat.state == NodeState::returning;
   const bool behind = bound && heartbeat.view < own->id;
-  const bool missed_farewell = farewell && in_a_view(heartbeat.state) && heartbeat.view == farewell->from;
+  const bool missed_farewell = farewell && bound && heartbeat.view == farewell->from;
   const bool missed_entry = in_view && !in_a_view(heartbeat.state) && own->rank_of(frame.from).has_value();
   if (!behind && !missed_entry && !missed_farewell) return;
   TimePoint& sent = decided_sent[frame.from.name];

@@ -40,6 +40,17 @@ TEST_F(Leave, OfAllAtOnceEnds) {
   EXPECT_TRUE(cluster.run_until([&] { return cluster.at("a").left() && cluster.at("b").left(); }));
 }
 
+TEST_F(Leave, ShowsTheNextViewToARestartedNameThatMissedIt) {
+  cluster.drop = [](const std::string&, const std::string& to, const Frame& frame) { return to == "b" && is<Decided>(frame); };
+  cluster.leave("a");
+  cluster.run_for(200ms);
+  cluster.drop = nullptr;
+  cluster.crash("b");
+  cluster.start("b");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.at("a").left(); }));
+  EXPECT_TRUE(settled({"b"}));
+}
+
 TEST_F(Leave, OfTheLastHolderOfTheStateWaitsQuietlyForAnother) {
   cluster.crash("b");
   ASSERT_TRUE(settled({"a"}));

@@ -120,7 +120,7 @@ std::vector<Message> naive_tail(const LaneCut& cut, const std::vector<std::vecto
   for (std::uint16_t r = 0; r < after.size(); ++r) {
     bool orphan = false;
     for (std::uint64_t n = delivered[r].value + 1; n <= cut.held[r].value; ++n) {
-      orphan = orphan || (cut.first_missing && Seq{after[r][n - 1]} >= *cut.first_missing);
+      orphan = orphan || Seq{after[r][n - 1]} > cut.end();
       if (!orphan) left.emplace_back(r, n);
     }
   }
@@ -150,11 +150,11 @@ TEST(Tail, IsSortedByCauseAndLeavesOrphansOut) {
       for (std::size_t r = 0; r < 2; ++r) {
         for (std::uint64_t n = 1; n <= 3; ++n) streams[r].insert(chunk(n, 1, after[r][n - 1]));
       }
-      for (std::uint64_t missing = 0; missing <= 3; ++missing) {  // 0: nothing is
-        for (std::uint64_t code = 0; code < 64; ++code) {         // held and delivered of each
+      for (std::uint64_t end = 0; end <= 3; ++end) {
+        for (std::uint64_t code = 0; code < 64; ++code) {  // held and delivered of each
           LaneCut cut;
           cut.held = seqnos({code & 3, code >> 2 & 3});
-          if (missing > 0) cut.first_missing = Seq{missing};
+          cut.base = Seq{end};
           const std::vector<Seqno> delivered = seqnos({std::min(code >> 4 & 1, code & 3), std::min(code >> 5 & 1, code >> 2 & 3)});
           ASSERT_EQ(tail_of(cut, streams, delivered), naive_tail(cut, after, delivered));
         }
@@ -177,8 +177,19 @@ TEST(Tail, AReplyWhoseCauseIsLostIsLeftOutWithAllThatFollowed) {
   streams[0].insert(chunk(2, 1, 5));
   streams[0].insert(chunk(3, 1, 5));
   LaneCut cut;
+  cut.base = Seq{3};
   cut.held = seqnos({3});
   cut.first_missing = Seq{4};
+  EXPECT_THAT(tail_of(cut, streams, seqnos({0})), ElementsAre(Message{0, 1}));
+}
+
+TEST(Tail, AReplyToAPositionThatNobodyKnowsIsLeftOutLikewise) {
+  std::vector<Stream> streams(1);
+  streams[0].insert(chunk(1, 1, 3));
+  streams[0].insert(chunk(2, 1, 4));
+  LaneCut cut;
+  cut.base = Seq{3};
+  cut.held = seqnos({2});
   EXPECT_THAT(tail_of(cut, streams, seqnos({0})), ElementsAre(Message{0, 1}));
 }
 
