@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Builds vsync and runs its test suites; tests/run calls it once the packages are there.
 
-Two builds: `build/release`, optimised, for the simulation's bulk and for what measures time, and `build/sanitize` with
-AddressSanitizer and UBSan for everything. Warnings are errors in both.
+Three builds: `build/release`, optimised, for the simulation's bulk and for what measures time; `build/sanitize` with
+AddressSanitizer and UBSan for everything; `build/fuzz`, the decoders alone, by clang, whose libFuzzer GCC lacks. Warnings are
+errors in all.
 """
 
 import argparse
@@ -25,7 +26,10 @@ BUILD_OPTIONS = {
         "--buildtype=plain", "-Doptimization=1", "-Dwerror=true", "-Db_sanitize=address,undefined",
         "-Dcpp_args=-g1 -fno-sanitize-recover=all -fno-omit-frame-pointer",
     ],
+    "fuzz": ["--buildtype=release", "-Dwerror=true"],
 }
+COMPILERS = {"fuzz": "clang++"}
+ONLY_THE_SUITE = {"fuzz"}  # builds of which just the programs of their suite are made
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -65,7 +69,7 @@ def planned_runs(quick):
     return [
         Run("sanitize", "unit"),
         Run("sanitize", "scenario"),
-        Run("sanitize", "fuzz"),
+        Run("fuzz", "fuzz"),
         Run("sanitize", "simulation", environment={"VSYNC_SIMULATION_SEEDS": str(max(20, int(bulk) // 20))}),
         *runs,
         Run("sanitize", "integration"),
@@ -84,17 +88,19 @@ def build(name):
     started = time.monotonic()
     if not (directory / "build.ninja").exists():
         configure = ["meson", "setup", str(directory), str(ROOT), *BUILD_OPTIONS[name]]
-        if not logged(configure, directory / "configure.log"):
+        compiler = {"CXX": COMPILERS[name]} if name in COMPILERS else {}
+        if not logged(configure, directory / "configure.log", {**os.environ, **compiler}):
             return False
-    if not logged(["ninja", "-C", str(directory), f"-j{os.cpu_count() or 2}"], directory / "compile.log"):
+    targets = suite_files(name) if name in ONLY_THE_SUITE else []
+    if not logged(["ninja", "-C", str(directory), f"-j{os.cpu_count() or 2}", *targets], directory / "compile.log"):
         return False
     say(f"built build/{name} in {time.monotonic() - started:.0f} s")
     return True
 
 
-def logged(command, log):
+def logged(command, log, environment=None):
     with open(log, "wb") as out:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment)
     if done.returncode != 0:
         say(f"FAILED: {' '.join(command)}")
         say(last_lines(log.read_text(errors="replace")))
@@ -107,15 +113,27 @@ def last_lines(text):
     return "\n".join(left_out + lines[-LOG_LINES_SHOWN:])
 
 
-def registered_suites(build_name):
+def registered_tests(build_name):
     listed = subprocess.run(["meson", "introspect", "--tests", str(ROOT / "build" / build_name)],
                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
-    return {suite.split(":")[-1] for test in json.loads(listed.stdout) for suite in test["suite"]}
+    return json.loads(listed.stdout)
+
+
+def suites_of(test):
+    return {suite.split(":")[-1] for suite in test["suite"]}
+
+
+def suite_files(build_name):
+    """What the tests of the suite that a build is for are started with, as far as it is built: programs and their inputs."""
+    directory = f"{ROOT / 'build' / build_name}/"
+    words = {word for test in registered_tests(build_name) if build_name in suites_of(test) for word in test["cmd"]}
+    # Meson names inputs of a test relative to the build.
+    return sorted(word.removeprefix(directory) for word in words if word.startswith((directory, "tests/")))
 
 
 def run_suite(run):
     """Runs the tests of one suite and counts their cases."""
-    if run.suite not in registered_suites(run.build):
+    if not any(run.suite in suites_of(test) for test in registered_tests(run.build)):
         return Counts()
     directory = ROOT / "build" / run.build
     logbase = f"{run.suite}-{run.build}"
