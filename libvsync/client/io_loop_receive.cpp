@@ -123,7 +123,7 @@ void IoLoop::join_again() {
     at = shared_.requests.erase(at);
   }
   for (const std::string& group : shared_.recent_leaves) {
-    if (shared_.memberships.find(group) == nullptr) shared_.control.push_back(wire::Leave{++shared_.last_request, group});
+    if (shared_.memberships.find(group) == nullptr) shared_.control.emplace_back(wire::Leave{++shared_.last_request, group});
   }
   for (const auto& [group, membership] : shared_.memberships.all()) {
     std::shared_ptr<Request> request;
@@ -137,7 +137,7 @@ void IoLoop::join_again() {
     }
     request->again = membership.joined;
     shared_.requests.emplace(++shared_.last_request, request);
-    shared_.control.push_back(wire::Join{shared_.last_request, group, membership.deliver_on});
+    shared_.control.emplace_back(wire::Join{shared_.last_request, group, membership.deliver_on});
   }
 }
 
@@ -273,7 +273,7 @@ void IoLoop::on(const wire::Credit& credit) {
 
 void IoLoop::on(const wire::Ping& ping) {
   const std::lock_guard lock(shared_.mutex);
-  shared_.control.push_front(wire::Pong{ping.nonce});
+  shared_.control.emplace_front(wire::Pong{ping.nonce});
 }
 
 void IoLoop::on(const wire::GoodbyeReply&) {
