@@ -99,8 +99,8 @@ class LocalSessions {
   void on(Session& session, LocalSocket::Request& request, const wire::Received& received);
   enum class Taken : std::uint8_t { yes, later };
   Taken publish(Session& session, const wire::Publish& head, const protocol::Payload& body);
+  void ask_again(Session& session, const wire::OutcomeRun& run);
   void resume_held();
-  void reject_held(Session& session);
   void settle(Session& session, const wire::Publish& head, std::uint64_t bytes);
   void tell_outcome(Session& session, const wire::OutcomeRun& run);
   void tell_credit(Session& session);

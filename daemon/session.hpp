@@ -66,6 +66,8 @@ struct Session {
   std::uint64_t last_n = 0;
   std::uint64_t unresolved = 0;
   std::deque<HeldPublish> held;
+  std::optional<std::uint64_t> resend_from;  ///< it was told to send everything from here on again; never grows
+  bool rewinds = false;                      ///< and hasn't begun to: what comes was sent before it knew
   std::optional<wire::OutcomeRun> outcome;  ///< grows until told
   bool goodbye = false;
 

@@ -92,7 +92,8 @@ void LocalSessions::on(Session& session, LocalSocket::Request& request, const wi
   if (publish.count == 0 || publish.count > wire::batch_messages_max || bytes > wire::batch_bytes_max) {
     return end_for_misconduct(session, ErrorCode::too_large, "a batch of no or too many messages");
   }
-  if (publish.first_n <= session.last_n || publish.first_n + publish.count < publish.first_n) {
+  const bool again = publish.first_n <= session.last_n && session.resend_from && publish.first_n >= *session.resend_from;
+  if ((publish.first_n <= session.last_n && !again) || publish.first_n + publish.count < publish.first_n) {
     return end_for_misconduct(session, ErrorCode::malformed, "publish numbers must grow");
   }
   if (session.published.bytes + bytes > session.granted.bytes || session.published.messages + publish.count > session.granted.messages) {
@@ -102,12 +103,16 @@ void LocalSessions::on(Session& session, LocalSocket::Request& request, const wi
   if (auto sound = wire::check_body(body, publish.count, publish.topic_runs); !sound) {
     return end_for_misconduct(session, ErrorCode::malformed, wire::describe(sound.error()));
   }
-  session.last_n = publish.first_n + publish.count - 1;
   session.published.bytes += bytes;
   session.published.messages += publish.count;
-  session.unresolved += publish.count;
   counters_.publishes_received += publish.count;
   touch(session);
+  // The directory takes whatever isn't above a session's highest number for a retry. So nothing newer goes on before what has to
+  // come again; it comes again as well.
+  if (session.rewinds && !again) return settle(session, publish, bytes);
+  session.rewinds = false;
+  session.last_n = publish.first_n + publish.count - 1;
+  session.unresolved += publish.count;
 
   const protocol::Payload payload = payload_of(std::move(request.body));
   if (session.held.empty() && this->publish(session, publish, payload) == Taken::yes) return;
@@ -148,6 +153,20 @@ void LocalSessions::settle(Session& session, const wire::Publish& head, std::uin
   touch(session);
 }
 
+// The protocol can't tell what became of these. The application sends them and everything after them again, in order; so what
+// it sent after them and still waits here goes with them.
+void LocalSessions::ask_again(Session& session, const wire::OutcomeRun& run) {
+  tell_outcome(session, run);
+  session.resend_from = std::min(session.resend_from.value_or(run.first_n), run.first_n);
+  if (run.first_n <= session.last_n) session.rewinds = true;
+  for (const HeldPublish& held : session.held) {
+    session.unresolved -= std::min<std::uint64_t>(session.unresolved, held.head.count);
+    settle(session, held.head, held.body.size());
+  }
+  session.held.clear();
+  std::erase(holding_, &session);
+}
+
 // One publish of each session in turn, so that none of them has the window to itself.
 void LocalSessions::resume_held() {
   bool room = true;
@@ -167,7 +186,6 @@ void LocalSessions::resume_held() {
 void LocalSessions::tell_outcome(Session& session, const wire::OutcomeRun& run) {
   session.unresolved -= std::min<std::uint64_t>(session.unresolved, run.count);
   touch(session);
-  if (run.kind == wire::OutcomeRun::Kind::resend) session.last_n = std::min(session.last_n, run.first_n - 1);
   if (session.outcome) {
     wire::OutcomeRun& last = *session.outcome;
     const bool follows = last.kind == run.kind && last.first_n + last.count == run.first_n && last.reason == run.reason;

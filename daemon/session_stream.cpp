@@ -205,7 +205,7 @@ void LocalSessions::on(const protocol::Resolved& resolved) {
     case protocol::Outcome::ok: break;
     case protocol::Outcome::ordered: return;  // the final word follows
     case protocol::Outcome::rejected: run.kind = Kind::rejected; break;
-    case protocol::Outcome::unresolved: run.kind = Kind::resend; break;
+    case protocol::Outcome::unresolved: run.kind = Kind::resend; return ask_again(*session, run);
     case protocol::Outcome::session_expired: run.kind = Kind::session_expired; break;
   }
   tell_outcome(*session, run);
@@ -223,6 +223,9 @@ void LocalSessions::on(const protocol::ViewInstalled& installed) {
   std::string members;
   for (const protocol::Member& member : installed.view.members) members += (members.empty() ? "" : ",") + member.node.name;
   log_.notice(installed.restart ? "view installed (restart formation)" : "view installed", {{"MEMBERS", members}});
+  for (auto& [id, session] : by_id_) {
+    if (session->stage == Session::Stage::open) tell_what_was_missed(*session);
+  }
   if (!resynced_) return tell_state();
 
   // This node is back as a new one: the stream goes on here.
