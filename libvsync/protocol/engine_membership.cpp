@@ -331,19 +331,21 @@ void Engine::Parts::try_restart() {
 void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbeat) {
   // A restarted node shows what its disk is bound to: it may be the only one that knows that the former view has ended.
   const View* own = bound_view();
-  if (own == nullptr) return;
+  if (own == nullptr || silent_until > persisted) return;
   const bool bound = in_a_view(heartbeat.state) || heartbeat.state == NodeState::returning;
   const bool behind = bound && heartbeat.view < own->id;
   const bool missed_farewell = farewell && bound && heartbeat.view == farewell->from;
+  // It has put the cluster id of the first formation on its disk and lost the view behind it.
+  const bool missed_formation = !heartbeat.former.empty() && heartbeat.former == disk.cluster && own->rank_of_name(frame.from.name);
   const bool missed_entry = in_view && !in_a_view(heartbeat.state) && own->rank_of(frame.from).has_value();
-  if (!behind && !missed_entry && !missed_farewell) return;
+  if (!behind && !missed_entry && !missed_farewell && !missed_formation) return;
   TimePoint& sent = decided_sent[frame.from.name];
   if (sent != TimePoint{} && now - sent < decided_again_after) return;
   sent = now;
   Decided decided;
   if (missed_farewell) {
     decided.chain.push_back(*farewell);
-  } else if (missed_entry) {
+  } else if (missed_entry || missed_formation) {
     Decision entry;
     entry.value.next = *own;
     decided.chain.push_back(std::move(entry));

@@ -203,8 +203,17 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
   if (decided.chain.empty() || silent_until > persisted) return;
   // After a pause only what was said since counts: links keep order, so an echo of a newer heartbeat came before this.
   if (in_view && doubt_since && !detector.heard_us_since(frame.from, *doubt_since)) return;
-  if (!disk.installed) disk.cluster = frame.cluster;
   const View& newest = decided.chain.back().value.next;
+  if (!disk.installed) {
+    const bool admitted = std::any_of(decided.chain.begin(), decided.chain.end(),
+                                      [&](const Decision& decision) { return decision.value.next.rank_of(self).has_value(); });
+    // A disk with the cluster id of the formation and without a view never held a promise: its name's place in the view is this node's.
+    // That id comes from a formation only; one that a disk could not tell of would give a vote to a host that lost its promises.
+    const bool formed = !disk.cluster.empty() && disk.cluster == frame.cluster;
+    if (!admitted && formed && newest.rank_of_name(self.name)) return bind(newest);
+    if (!admitted) return;
+    disk.cluster = frame.cluster;
+  }
   if (in_view && !newest.rank_of(self) && newest.id > in_view->view.id) {
     // Out of the newest view: what lies between has no meaning for this node any more.
     const auto own = std::find_if(decided.chain.begin(), decided.chain.end(),

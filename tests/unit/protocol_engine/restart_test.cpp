@@ -85,5 +85,35 @@ TEST_F(Restart, AJoinerThatWasPausedHandsNothingOutBeforeItHearsThatItsViewGoesO
   EXPECT_GT(cluster.now(), woken + 400us);  // there and back
 }
 
+TEST(Formation, IsNotUndoneByACrashBeforeTheFirstViewIsOnDisk) {
+  Cluster cluster(abc);
+  cluster.start_all();
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("b").size() == 3 && cluster.view("c").size() == 3; }));
+  cluster.crash("b");
+  cluster.crash("c");
+  ASSERT_FALSE(cluster.disk("b").installed);
+  cluster.run_for(1s);
+  cluster.start("b");
+  cluster.start("c");
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.settled(abc); }));
+}
+
+TEST(Formation, GivesNoVoteToAHostThatLostItsDisk) {
+  Cluster cluster(abc);
+  cluster.start_all();
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.settled(abc); }));
+  cluster.run_for(100ms);
+  for (const char* node : {"b", "c"}) {
+    cluster.crash(node);
+    cluster.wipe(node);
+  }
+  cluster.run_for(1s);
+  cluster.start("b");
+  cluster.start("c");
+  cluster.run_for(10s);
+  EXPECT_EQ(cluster.at("a").status().component, ComponentState::blocked);
+  EXPECT_THAT(cluster.view("b"), IsEmpty());
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test
