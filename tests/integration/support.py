@@ -1,6 +1,8 @@
 """What the integration tests share: clusters that end with the test, and the checks that hold in every test."""
 
+import atexit
 import os
+import signal
 import subprocess
 import sys
 import unittest
@@ -11,7 +13,16 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lab"))
 
 from applications import EVENT_WITHIN_S, SANITIZED, SLOWNESS, VIEW_WITHIN_S, Publisher, Subscriber, longest_gap  # noqa: E402,F401
-from lab import Lab, LabError, find_build, wait_until  # noqa: E402,F401
+from lab import Lab, LabError, end_all, find_build, wait_until  # noqa: E402,F401
+
+
+def end_labs_and_exit(*_):
+    end_all()
+    os._exit(1)
+
+
+signal.signal(signal.SIGTERM, end_labs_and_exit)  # a test that runs out of time leaves no daemons behind
+atexit.register(end_all)
 
 
 class ClusterTest(unittest.TestCase):

@@ -30,6 +30,15 @@ STOP_WITHIN_S = 20
 POLL_S = 0.01
 
 
+_begun = set()  # labs that this process made and hasn't ended
+
+
+def end_all():
+    """Ends every lab that this process made: for who is about to be ended itself."""
+    for lab in list(_begun):
+        lab.down()
+
+
 class LabError(Exception):
     """Something a person can act on; the text says what."""
 
@@ -78,6 +87,7 @@ class Lab:
             raise LabError(f"a lab has 1 to {NODES_MAX} daemons")
         lab = cls(directory or tempfile.mkdtemp(prefix="vsync-lab-"), build)
         lab._claim()
+        _begun.add(lab)
         try:
             lab._make(count, netns, list(settings), trace)
             for node in lab.nodes:
@@ -111,6 +121,7 @@ class Lab:
             shutil.rmtree(self.directory)
         elif self.directory.exists() and not any(self.directory.iterdir()):
             self.directory.rmdir()
+        _begun.discard(self)
 
     def __enter__(self):
         return self
