@@ -12,13 +12,8 @@ constexpr int send_hwm = 1000;
 // A dead process is noticed by the first refused attempt, so the first attempts come soon.
 constexpr int reconnect_ms = 10;
 constexpr int reconnect_ms_max = 200;
-// A path that swallows packets must not keep a connection, or an attempt at one, for TCP's own minutes.
-constexpr int connect_timeout_ms = 1000;
-constexpr int handshake_timeout_ms = 3000;
-constexpr int heartbeat_ms = 500;
-constexpr int heartbeat_timeout_ms = 2000;
-
-zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys) {
+zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
+                        const LinkTimes& times, bool bulk) {
   zmq::socket_t socket(context, zmq::socket_type::push);
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::immediate, true);
@@ -26,10 +21,10 @@ zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, 
   socket.set(zmq::sockopt::ipv6, true);
   socket.set(zmq::sockopt::reconnect_ivl, reconnect_ms);
   socket.set(zmq::sockopt::reconnect_ivl_max, reconnect_ms_max);
-  socket.set(zmq::sockopt::connect_timeout, connect_timeout_ms);
-  socket.set(zmq::sockopt::handshake_ivl, handshake_timeout_ms);
-  socket.set(zmq::sockopt::heartbeat_ivl, heartbeat_ms);
-  socket.set(zmq::sockopt::heartbeat_timeout, heartbeat_timeout_ms);
+  socket.set(zmq::sockopt::connect_timeout, times.connect_timeout_ms);
+  socket.set(zmq::sockopt::handshake_ivl, times.handshake_timeout_ms);
+  socket.set(zmq::sockopt::heartbeat_ivl, times.heartbeat_ms);
+  socket.set(zmq::sockopt::heartbeat_timeout, bulk ? times.bulk_heartbeat_timeout_ms : times.heartbeat_timeout_ms);
   if (keys) {
     socket.set(zmq::sockopt::curve_publickey, keys->public_key);
     socket.set(zmq::sockopt::curve_secretkey, keys->secret_key);
@@ -51,15 +46,29 @@ zmq::socket_t make_monitor(zmq::context_t& context, zmq::socket_t& watched, cons
 
 }  // namespace
 
+LinkTimes::LinkTimes(protocol::Duration suspect_after) {
+  const int suspect_ms = static_cast<int>(suspect_after / std::chrono::milliseconds(1));
+  connect_timeout_ms = std::clamp(suspect_ms / 2, 100, 1000);
+  handshake_timeout_ms = std::max(2 * suspect_ms, 1000);
+  heartbeat_ms = std::max(suspect_ms / 4, 20);
+  heartbeat_timeout_ms = std::max(suspect_ms, 200);
+}
+
 // ---------------------------------------------------------------- Outlet
 
 Outlet::Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
-               std::size_t queue_bytes_max)
+               const LinkTimes& times, bool bulk, std::size_t queue_bytes_max)
     : endpoint_(peer.endpoint),
       queue_bytes_max_(queue_bytes_max),
-      socket_(make_push(context, peer, keys)),
+      socket_(make_push(context, peer, keys, times, bulk)),
       wake_([] {}) {
   uv_poll_init(loop, wake_.get(), socket_.get(zmq::sockopt::fd));
+}
+
+void Outlet::reconnect() {
+  // Only what is connected can be disconnected: an error says that there was nothing to leave.
+  (void)zmq_disconnect(socket_.handle(), endpoint_.c_str());
+  connect();
 }
 
 // The envelope's acceptance decides: a pipe that took the first part has room for the second.
@@ -117,14 +126,14 @@ void Outlet::watch(bool on) {
 // ---------------------------------------------------------------- PeerLink
 
 PeerLink::PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
-                   std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed)
+                   const LinkTimes& times, std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed)
     : name_(peer.name),
       endpoint_(peer.endpoint),
       counters_(counters),
       log_(log),
       changed_(std::move(changed)),
-      control_(loop, context, peer, keys, queue_bytes_max),
-      bulk_(loop, context, peer, keys, queue_bytes_max),
+      control_(loop, context, peer, keys, times, false, queue_bytes_max),
+      bulk_(loop, context, peer, keys, times, true, queue_bytes_max),
       monitor_(make_monitor(context, control_.socket(), peer.name)),
       monitor_poller_(loop, monitor_),
       probe_(loop, *parse_endpoint(peer.endpoint), [this] { on_refused(); }) {
@@ -187,6 +196,7 @@ void PeerLink::on_down() {
     counters_.frames_dropped += control_.clear() + bulk_.clear();
     log_.info("link down", {{"PEER", name_}, {"ENDPOINT", endpoint_}});
     changed_(name_, protocol::LinkState::down);
+    bulk_.reconnect();  // on the same path; it would notice much later
   }
   probe_.probe();
 }

@@ -19,18 +19,33 @@
 #include "daemon/parcel.hpp"
 #include "daemon/refusal_probe.hpp"
 #include "daemon/zmq_poller.hpp"
+#include "protocol/ids.hpp"
 #include "protocol/link_state.hpp"
 
 namespace vsync::daemon {
+
+/// How soon a connection that swallows everything is given up, measured by the time after which its silence is suspected anyway:
+/// TCP itself would repeat a lost packet after longer and longer pauses, long after the path is whole again.
+struct LinkTimes {
+  int connect_timeout_ms;
+  int handshake_timeout_ms;
+  int heartbeat_ms;
+  int heartbeat_timeout_ms;
+  /// For bulk, whose heartbeats wait behind payload, only the path's own slowness must not look like its end.
+  int bulk_heartbeat_timeout_ms = 15'000;
+  explicit LinkTimes(protocol::Duration suspect_after);
+};
 
 /// One PUSH connection and what waits for it.
 class Outlet {
  public:
   Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
-         std::size_t queue_bytes_max);
+         const LinkTimes& times, bool bulk, std::size_t queue_bytes_max);
 
   [[nodiscard]] zmq::socket_t& socket() { return socket_; }
   void connect() { socket_.connect(endpoint_); }
+  /// Leaves a connection that may hang to its fate and begins another.
+  void reconnect();
   /// How many frames were dropped to bound the queue. `heartbeat`: worthless when the next one follows.
   std::size_t send(Parcel parcel, bool heartbeat, bool link_up);
   void flush();
@@ -59,7 +74,7 @@ class PeerLink {
   using Changed = std::function<void(const std::string& peer, protocol::LinkState state)>;
 
   PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
-           std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed);
+           const LinkTimes& times, std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed);
   ~PeerLink();
 
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -13,9 +13,6 @@ namespace vsync::daemon {
 namespace {
 
 constexpr int receive_hwm = 10'000;
-constexpr int heartbeat_ms = 500;
-constexpr int heartbeat_timeout_ms = 2000;
-constexpr int handshake_timeout_ms = 3000;
 
 }  // namespace
 
@@ -28,9 +25,10 @@ PeerLinks::PeerLinks(uv_loop_t* loop, zmq::context_t& context, const Configurati
   }
   bind(context, configuration);
   poller_ = std::make_unique<ZmqPoller>(loop, inbound_);
+  const LinkTimes times(configuration.protocol.suspect_after_min);
   for (const PeerConfiguration& peer : configuration.peers) {
     links_.push_back(std::make_unique<PeerLink>(
-        loop, context, peer, keys_, configuration.peer_queue_bytes_max, counters, log,
+        loop, context, peer, keys_, times, configuration.peer_queue_bytes_max, counters, log,
         [this](const std::string& name, protocol::LinkState state) { changes_.push_back({name, state}); }));
   }
 }
@@ -41,9 +39,11 @@ void PeerLinks::bind(zmq::context_t& context, const Configuration& configuration
   inbound_.set(zmq::sockopt::rcvhwm, receive_hwm);
   inbound_.set(zmq::sockopt::ipv6, true);
   inbound_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(wire::peer_frame_bytes_max));
-  inbound_.set(zmq::sockopt::handshake_ivl, handshake_timeout_ms);
-  inbound_.set(zmq::sockopt::heartbeat_ivl, heartbeat_ms);
-  inbound_.set(zmq::sockopt::heartbeat_timeout, heartbeat_timeout_ms);
+  const LinkTimes times(configuration.protocol.suspect_after_min);
+  inbound_.set(zmq::sockopt::handshake_ivl, times.handshake_timeout_ms);
+  // The connecting side watches its connections; here only what is long gone must not be kept.
+  inbound_.set(zmq::sockopt::heartbeat_ivl, times.heartbeat_ms);
+  inbound_.set(zmq::sockopt::heartbeat_timeout, times.bulk_heartbeat_timeout_ms);
   if (keys_) {
     inbound_.set(zmq::sockopt::curve_server, true);
     inbound_.set(zmq::sockopt::curve_secretkey, keys_->secret_key);
