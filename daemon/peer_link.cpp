@@ -176,6 +176,8 @@ void PeerLink::on_event(std::uint16_t event, std::uint32_t value) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return on_up();
     case ZMQ_EVENT_DISCONNECTED: return on_down();
     case ZMQ_EVENT_CONNECT_RETRIED: return up_ ? void() : probe_.probe();
+    case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:  // the connection ended meanwhile
+      return log_.debug("a handshake with a peer was cut short; retrying", {{"PEER", name_}, {"ENDPOINT", endpoint_}});
     default:
       log_.limited(handshakes_, Severity::warning, "the handshake with a peer failed: compare its keys and ours; retrying",
                    {{"PEER", name_}, {"ENDPOINT", endpoint_}, {"CODE", std::to_string(value)}});
