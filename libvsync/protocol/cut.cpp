@@ -60,7 +60,6 @@ std::vector<TailChunk> compute_tail(const LaneCut& cut, std::span<const Stream> 
       tail.push_back({Rank{r}, &chunk});
     }
   }
-  if (mutant(Mutant::tail_by_arrival)) return tail;
   std::sort(tail.begin(), tail.end(), [](const TailChunk& a, const TailChunk& b) {
     return std::tie(a.chunk->after, a.publisher, a.chunk->first) < std::tie(b.chunk->after, b.publisher, b.chunk->first);
   });

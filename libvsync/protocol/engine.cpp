@@ -325,13 +325,7 @@ Result<void, BootstrapError> Engine::bootstrap(TimePoint now) {
     }
   }
   p.forming.reset();
-  p.disk.cluster = {p.random.next(), p.random.next() | 1};
-  View first;
-  first.id = {{1, p.random.next()}, 1};
-  first.members = {{p.self, p.config.weight, p.config.weight, p.config.witness, true}};
-  first.min_weight = std::min<std::uint32_t>(p.config.min_weight, p.config.weight);
-  first.sequencers.assign(p.outcomes.size(), Rank{0});
-  p.install(first, false, false);
+  p.form_alone();
   p.settle();
   return {};
 }

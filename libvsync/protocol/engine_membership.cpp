@@ -222,13 +222,23 @@ void Engine::Parts::become(ComponentState state) {
 
 // ---------------------------------------------------------------- first formation
 
-void Engine::Parts::try_formation() {
-  if (config.peers.empty()) {
-    disk.cluster = {random.next(), random.next() | 1};
-    View first{{{1, random.next()}, 1}, {{self, config.weight, config.weight, config.witness, true}}, Rank{0}, std::min(config.min_weight, config.weight), {}};
-    first.sequencers.assign(outcomes.size(), Rank{0});
-    return install(first, false, false);
+// The view is on disk before anything happens in it: a crash in between must not lead to a second first view.
+void Engine::Parts::form_alone() {
+  if (alone) {
+    if (alone->token <= persisted) install(View(alone->view), false, false);
+    return;
   }
+  disk.cluster = {random.next(), random.next() | 1};
+  View first{{{1, random.next()}, 1}, {{self, config.weight, config.weight, config.witness, true}}, Rank{0}, std::min(config.min_weight, config.weight), {}};
+  first.sequencers.assign(outcomes.size(), Rank{0});
+  PersistentState formed = disk;
+  formed.installed = first;
+  out.writes.push_back({next_token, std::move(formed)});
+  alone = FormingAlone{std::move(first), next_token++};
+}
+
+void Engine::Parts::try_formation() {
+  if (alone || config.peers.empty()) return form_alone();
   if (std::any_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < self.name; })) return;
   View first;
   std::size_t missing = 0;

@@ -99,6 +99,12 @@ struct Forming {
   std::set<NodeId> waiting;
 };
 
+/// A first view of this node alone, until it is on disk.
+struct FormingAlone {
+  View view;
+  WriteToken token = 0;
+};
+
 struct Engine::Parts {
   Parts(NodeId id, Config configuration, PersistentState restored, std::uint64_t seed);
 
@@ -115,6 +121,7 @@ struct Engine::Parts {
   std::unique_ptr<InView> in_view;
   std::optional<Coordinator> coordinator;
   std::optional<Forming> forming;
+  std::optional<FormingAlone> alone;
   std::deque<Decision> decisions;
   ComponentState component = ComponentState::joining;
   bool holding_back = false;
@@ -247,6 +254,7 @@ struct Engine::Parts {
   void evaluate();
   void evaluate_in_view();
   void evaluate_outside();
+  void form_alone();
   void try_formation();
   void try_restart();
   void show_decisions(const Frame& frame, const Heartbeat& heartbeat);

@@ -336,6 +336,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   persist();
   returning = false;
   forming.reset();
+  alone.reset();
   coordinator.reset();
   seen_round = 0;
   backoff = Duration{0};

@@ -17,7 +17,6 @@ enum class Mutant : std::uint8_t {
   no_fetch_before_accept,         // the cut is accepted before everyone holds it
   cut_ignores_holdings,           // the cut is the coordinator's own prefix
   cut_without_tail,               // unordered messages are forgotten at a view change
-  tail_by_arrival,                // the tail is sorted by rank alone, not by cause
   tail_keeps_orphan_causes,       // messages that answer a lost position stay
   half_without_tie_breaker,       // any half may go on
   deliver_without_payload_gap,    // a missing payload is skipped

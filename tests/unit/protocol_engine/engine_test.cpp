@@ -16,7 +16,7 @@ Config alone() { return {}; }
 TEST(Formation, ADaemonWithoutPeersIsAClusterAtOnce) {
   Cluster cluster({"a"}, alone());
   cluster.start("a");
-  EXPECT_THAT(cluster.view("a"), ElementsAre("a"));
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.settled({"a"}); }, 10ms));
   EXPECT_EQ(cluster.at("a").status().component, ComponentState::primary);
 }
 
