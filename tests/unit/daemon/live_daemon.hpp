@@ -105,9 +105,16 @@ class LiveDaemon : public ::testing::Test {
     configuration_.log_level = Severity::error;
     configuration_.leave_within = 1s;
     thread_ = std::thread([this] { status_ = run_daemon(configuration_); });
-    // Connecting before the socket is there is ZeroMQ's business; the first Welcome says that the daemon runs.
+    // Connecting before the socket is there is ZeroMQ's business; the first Welcome says that the daemon runs. Its first view may
+    // still be on the way to the disk.
     first_ = std::make_unique<Client>(context_, configuration_.socket);
-    ASSERT_TRUE(first_->open(1'000'000));
+    const auto welcome = first_->open(1'000'000);
+    ASSERT_TRUE(welcome);
+    for (auto state = welcome->state; state != protocol::ComponentState::primary;) {
+      const auto told = first_->expect<wire::State>();
+      ASSERT_TRUE(told);
+      state = told->state;
+    }
   }
   void TearDown() override {
     if (thread_.joinable()) {

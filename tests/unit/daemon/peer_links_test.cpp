@@ -47,8 +47,17 @@ struct Keys {
   }
 };
 
+// Outlives what it runs, and takes the last callbacks of it.
+struct Loop : uv_loop_t {
+  Loop() { uv_loop_init(this); }
+  ~Loop() {
+    uv_run(this, UV_RUN_DEFAULT);
+    uv_loop_close(this);
+  }
+};
+
 struct Node {
-  uv_loop_t loop;
+  Loop loop;
   Counters counters;
   Log log{Severity::error};
   std::vector<LinkChange> changes;
@@ -57,14 +66,9 @@ struct Node {
   std::unique_ptr<PeerLinks> links;
 
   explicit Node(const Configuration& configuration) {
-    uv_loop_init(&loop);
     links = std::make_unique<PeerLinks>(&loop, *context, configuration, counters, log);
   }
-  ~Node() {
-    stop();
-    uv_run(&loop, UV_RUN_DEFAULT);
-    uv_loop_close(&loop);
-  }
+  ~Node() { stop(); }
   void stop() {
     links.reset();
     context.reset();
