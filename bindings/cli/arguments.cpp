@@ -1,6 +1,10 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
 #include <map>
 
 #include "exit_status.hpp"
@@ -10,6 +14,7 @@ namespace {
 
 const std::map<std::string, Level> levels{{"agreed", Level::agreed}, {"uniform", Level::uniform}, {"safe", Level::safe}};
 const std::map<std::string, DeliverOn> confirmations{{"uniform", DeliverOn::uniform}, {"safe", DeliverOn::safe}};
+const std::map<std::string, std::optional<bool>> waits{{"fail", false}, {"wait", true}};
 
 constexpr const char* footer = R"(Exit status: 0 done, 1 the wait ran out before --count, 2 usage, 3 no connection to the daemon,
 4 refused, 5 messages or outcomes lost.)";
@@ -22,6 +27,40 @@ std::pair<std::string, std::string> split_header(const std::string& text) {
 std::string check_header(const std::string& text) {
   const auto equals = text.find('=');
   return equals == std::string::npos || equals == 0 ? "'" + text + "' is not NAME=VALUE" : "";
+}
+
+/// A number that a clock or a rate can be made of; NaN when it is none.
+double number_in(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size() && std::isfinite(number) ? number : std::nan("");
+}
+
+std::string check_rate(const std::string& text) { return number_in(text) > 0 ? "" : "'" + text + "' is no number above 0"; }
+std::string check_seconds(const std::string& text) { return number_in(text) >= 0 ? "" : "'" + text + "' is no number of seconds"; }
+
+std::string check_count(const std::string& text) {
+  std::uint64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  return error == std::errc{} && end == text.data() + text.size() && count > 0 ? "" : "'" + text + "' is no whole number above 0";
+}
+
+/// An option that takes one of some words, in either case.
+template <class Value>
+CLI::Option* add_choice(CLI::App* command, const std::string& name, Value& value, const std::map<std::string, Value>& choices,
+                        const std::string& description) {
+  const auto take = [name, &value, &choices](std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const auto choice = choices.find(text);
+    if (choice != choices.end()) {
+      value = choice->second;
+      return;
+    }
+    std::string words;
+    for (const auto& [word, meaning] : choices) words += (words.empty() ? "" : ", ") + word;
+    throw CLI::ValidationError(name, "'" + text + "' is none of " + words);
+  };
+  return command->add_option_function<std::string>(name, take, description);
 }
 
 /// The parser's option objects refer to the fields: both live until the parsing is done.
@@ -37,11 +76,15 @@ struct Parser {
   std::string text;
   std::vector<std::string> headers;
   double wait_s = 0;
-  std::string when_blocked;
+  std::optional<bool> when_blocked;  ///< wait?
+  bool no_views = false;
 
   Parser() {
     app.footer(footer);
     app.require_subcommand(1);
+    app.failure_message([](const CLI::App*, const CLI::Error& error) {
+      return std::string("vsync: ") + error.what() + "\nRun `vsync --help`, or `vsync COMMAND --help`, for more information.\n";
+    });
     app.set_version_flag("--version", "vsync " VSYNC_VERSION);
     app.add_option("--endpoint", arguments.endpoint, "Where the daemon listens, ipc://PATH (default: $VSYNC_ENDPOINT, else the system's daemon, else this user's)")
         ->type_name("ENDPOINT");
@@ -56,28 +99,27 @@ struct Parser {
     CLI::App* command = app.add_subcommand("pub", "Publish TEXT, or each line of standard input, to a topic");
     command->add_option("TOPIC", pub.topic, "For example news.world")->required()->type_name("");
     command->add_option("TEXT", text, "The message; without it, one message per line of standard input")->type_name("");
-    command->add_option("--level", pub.level, "How it is to be confirmed: agreed (default), uniform, safe")
-        ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case).description(""))->type_name("LEVEL");
+    add_choice(command, "--level", pub.level, levels, "How it is to be confirmed: agreed (default), uniform, safe")->type_name("LEVEL");
     command->add_option("--key", pub.key, "Key of the last value it replaces")->type_name("KEY");
     command->add_option("--header", headers, "A header, NAME=VALUE; may be repeated")->type_name("NAME=VALUE")->check(check_header)
         ->allow_extra_args(false);
-    command->add_option("--rate", pub.rate, "Messages per second (default: as fast as it goes)")->type_name("N")->check(CLI::PositiveNumber.description(""));
+    command->add_option("--rate", pub.rate, "Messages per second (default: as fast as it goes)")->type_name("N")->check(check_rate);
     command->add_option("--timeout", pub.timeout_s, "How long to wait for the outcomes at the end, in seconds (default 30)")
-        ->type_name("SECONDS")->check(CLI::NonNegativeNumber.description(""));
-    command->add_option("--when-blocked", when_blocked, "Without a primary view: fail (the default with TEXT) or wait (without)")
-        ->type_name("fail|wait")->check(CLI::IsMember({"fail", "wait"}).description(""));
+        ->type_name("SECONDS")->check(check_seconds);
+    add_choice(command, "--when-blocked", when_blocked, waits, "Without a primary view: fail (the default with TEXT) or wait (without)")
+        ->type_name("fail|wait");
   }
 
   void add_sub() {
     CLI::App* command = app.add_subcommand("sub", "Join topics, or patterns such as 'news.>', and print what comes");
     command->add_option("TOPIC", sub.topics, "Topics, or patterns with '*' (one level) and '>' (the rest)")->required()->type_name("");
-    command->add_option("--count", sub.count, "End after so many messages")->type_name("N")->check(CLI::PositiveNumber.description(""));
-    command->add_option("--wait", wait_s, "End when no message came for so long")->type_name("SECONDS")->check(CLI::NonNegativeNumber.description(""));
+    command->add_option("--count", sub.count, "End after so many messages")->type_name("N")->check(check_count);
+    command->add_option("--wait", wait_s, "End when no message came for so long")->type_name("SECONDS")->check(check_seconds);
     auto* raw = command->add_flag("--raw", sub.raw, "Only the data, a line break after each");
     command->add_flag("--json", sub.json, "One JSON object per line")->excludes(raw);
-    command->add_flag("!--no-views", sub.views, "Leave out the groups' views");
-    command->add_option("--on-confirm", sub.deliver_on, "Deliver when confirmed: uniform or safe (default: at once, in order)")
-        ->transform(CLI::CheckedTransformer(confirmations, CLI::ignore_case).description(""))->type_name("LEVEL");
+    command->add_flag("--no-views", no_views, "Leave out the groups' views");
+    add_choice(command, "--on-confirm", sub.deliver_on, confirmations, "Deliver when confirmed: uniform or safe (default: at once, in order)")
+        ->type_name("LEVEL");
   }
 
   void add_questions() {
@@ -96,10 +138,11 @@ struct Parser {
     if (app.got_subcommand("pub")) {
       if (app.get_subcommand("pub")->count("TEXT") != 0) pub.text = text;
       for (const std::string& header : headers) pub.headers.push_back(split_header(header));
-      pub.wait_when_blocked = when_blocked.empty() ? !pub.text : when_blocked == "wait";
+      pub.wait_when_blocked = when_blocked.value_or(!pub.text);
       arguments.command = std::move(pub);
     } else if (app.got_subcommand("sub")) {
       if (app.get_subcommand("sub")->count("--wait") != 0) sub.wait_s = wait_s;
+      sub.views = !no_views;
       arguments.command = std::move(sub);
     } else if (app.got_subcommand("status")) {
       arguments.command = status;

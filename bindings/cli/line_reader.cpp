@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace vsync::cli {
@@ -10,10 +11,12 @@ LineReader::Status LineReader::next(std::string_view& line, std::chrono::millise
   while (true) {
     const std::size_t end = buffer_.find('\n', searched_);
     if (end != std::string::npos) {
-      line = std::string_view(buffer_).substr(begin_, end - begin_);
+      line = std::string_view(buffer_).substr(begin_, std::min(end - begin_, bytes_max_ + 1));
       begin_ = searched_ = end + 1;
       return Status::line;
     }
+    // A line without end must not fill the memory: what is too much of it isn't kept.
+    buffer_.resize(std::min(buffer_.size(), begin_ + bytes_max_ + 1));
     searched_ = buffer_.size();
     if (ended_) {
       if (begin_ == buffer_.size()) return Status::end;

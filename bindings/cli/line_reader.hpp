@@ -12,15 +12,16 @@ class LineReader {
  public:
   enum class Status { line, end, stopped, failed, nothing_yet };
 
-  LineReader(int fd, StopSignal& stop) : fd_(fd), stop_(stop) {}
+  LineReader(int fd, StopSignal& stop, std::size_t bytes_max) : fd_(fd), stop_(stop), bytes_max_(bytes_max) {}
 
-  /// `line` is without its '\n' and valid until the next call; a last line without '\n' counts if it isn't empty. Waits at most
-  /// `timeout` (negative: for ever) for more to read.
+  /// `line` is without its '\n' and valid until the next call; a last line without '\n' counts if it isn't empty. One longer than
+  /// `bytes_max` comes cut off, one byte too long. Waits at most `timeout` (negative: for ever) for more to read.
   Status next(std::string_view& line, std::chrono::milliseconds timeout);
 
  private:
   int fd_;
   StopSignal& stop_;
+  std::size_t bytes_max_;
   std::string buffer_;
   std::size_t begin_ = 0;    ///< of what isn't handed out
   std::size_t searched_ = 0; ///< no line break before

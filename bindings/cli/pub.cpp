@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <thread>
@@ -43,7 +44,7 @@ class Publisher {
 
  private:
   void publish_lines() {
-    LineReader lines(STDIN_FILENO, stop_);
+    LineReader lines(STDIN_FILENO, stop_, connection_.max_message_bytes());
     std::string_view line;
     while (!over_) {
       switch (lines.next(line, look_around)) {
@@ -65,7 +66,9 @@ class Publisher {
   /// Message k isn't published before k / rate seconds have passed.
   void pace() {
     if (arguments_.rate <= 0) return;
-    const auto due = begun_ + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(static_cast<double>(tried_) / arguments_.rate));
+    constexpr double for_ever_s = 1e9;
+    const std::chrono::duration<double> after(std::min(static_cast<double>(tried_) / arguments_.rate, for_ever_s));
+    const auto due = begun_ + std::chrono::duration_cast<Clock::duration>(after);
     while (Clock::now() < due && !stop_.came() && !over_) {
       take_outcomes();
       stop_.wait_readable(-1, std::min<std::chrono::milliseconds>(look_around, std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now())));
@@ -80,10 +83,29 @@ class Publisher {
       take_outcomes();
       if (published) return;
       if (published.error() == PublishError::queue_full && !stop_.came()) continue;
+      if (const std::string wrong = wrong_arguments(published.error()); !wrong.empty()) {
+        complain(wrong);
+        misused_ = over_ = true;  // the next line would end the same way
+        --tried_;
+        return;
+      }
       ++not_sent_[name_of(published.error())];
       refused_ = refused_ || published.error() != PublishError::closed;
       return;
     }
+  }
+
+  /// What no message can be published with, in words; empty if it is the message's own fault.
+  [[nodiscard]] std::string wrong_arguments(PublishError error) const {
+    switch (error) {
+      case PublishError::bad_topic: return "'" + arguments_.topic + "' is no topic that can be published to";
+      case PublishError::bad_key: return "--key: at most 255 bytes are allowed";
+      case PublishError::bad_headers: return "--header: at most 32 are allowed, each with a name and at most 1024 bytes of name and value";
+      case PublishError::queue_full:
+      case PublishError::too_large:
+      case PublishError::closed: return {};
+    }
+    return {};
   }
 
   void wait_while_joining() {
@@ -119,6 +141,7 @@ class Publisher {
   }
 
   int report() {
+    if (misused_) return usage;
     const OutcomeCounts counts = connection_.outcomes();
     std::string why;
     const auto add = [&](std::uint64_t count, const std::string& what) {
@@ -149,6 +172,7 @@ class Publisher {
   std::map<std::string, std::uint64_t> rejected_;
   bool refused_ = false;
   bool over_ = false;
+  bool misused_ = false;
   bool failed_input_ = false;
 };
 

@@ -28,10 +28,9 @@ Colour colour_of(const std::string& state) {
 }
 
 std::string explanation(const std::string& state, const std::string& waits_for) {
-  if (state == "blocked") {
-    return "blocked: it hears too few members of its view to go on, so it orders nothing; waits for " + waits_for + "\n";
-  }
-  if (state == "joining") return "joining: it asks to be admitted to a view" + (waits_for == "-" ? std::string() : "; waits for " + waits_for) + "\n";
+  const std::string reason = waits_for == "-" ? "\n" : ": " + waits_for + "\n";
+  if (state == "blocked") return "it hears too few members of its view to go on, so it orders nothing" + reason;
+  if (state == "joining") return "it isn't in a view that goes on" + reason;
   return {};
 }
 

@@ -51,7 +51,7 @@ class Subscriber {
       if (stop_.came()) {
         end(success);
       } else if (waited_in_vain()) {
-        end(arguments_.count == 0 ? success : not_enough);
+        end(disconnected_ ? connection : arguments_.count == 0 ? success : not_enough);
       } else {
         stop_.wait_readable(connection_.descriptor(), time_to_wait());
       }
@@ -95,8 +95,15 @@ class Subscriber {
   }
 
   void on(const Resync& resync) { notice("a resync: this host was away since " + to_string(resync.last_common)); }
-  void on(const Disconnected& disconnected) { notice(disconnected.reason + "; waiting for it"); }
-  void on(const Reconnected&) { notice("the daemon is back"); }
+  void on(const Disconnected& disconnected) {
+    disconnected_ = true;
+    notice(disconnected.reason + "; waiting for it");
+  }
+
+  void on(const Reconnected&) {
+    disconnected_ = false;
+    notice("the daemon is back");
+  }
 
   void on(const Closed& closed) {
     complain(std::string("the session is over: ") + closed.text);
@@ -122,9 +129,9 @@ class Subscriber {
 
   [[nodiscard]] std::chrono::milliseconds time_to_wait() const {
     if (!arguments_.wait_s) return -1ms;
-    const auto left = std::chrono::duration<double>(*arguments_.wait_s) - (Clock::now() - last_message_);
+    const std::chrono::duration<double> left = std::chrono::duration<double>(*arguments_.wait_s) - (Clock::now() - last_message_);
     // poll() takes no more than an int of milliseconds; an earlier wake-up only looks at the clock.
-    return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(left), 0ms, std::chrono::milliseconds(1h));
+    return std::chrono::ceil<std::chrono::milliseconds>(std::clamp<std::chrono::duration<double>>(left, 0s, 1h));
   }
 
   void print() {
@@ -151,6 +158,7 @@ class Subscriber {
   std::uint64_t messages_ = 0;
   Clock::time_point last_message_;
   bool ended_ = false;
+  bool disconnected_ = false;
   bool lost_ = false;
   int status_ = success;
 };

@@ -15,6 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+using ::testing::StartsWith;
 
 struct Parsed {
   std::variant<Arguments, int> result;
@@ -94,6 +95,23 @@ TEST(Arguments, WhatCannotBeUnderstoodIsAUsageErrorOnStandardError) {
     EXPECT_EQ(parsed.out, "");
     EXPECT_NE(parsed.err, "");
   }
+}
+
+TEST(Arguments, AComplaintSaysWhatIsAllowed) {
+  const auto complaint = [](std::vector<const char*> words) { return parse_line(std::move(words)).err; };
+  EXPECT_THAT(complaint({"pub", "t", "--level", "best"}), StartsWith("vsync: --level: 'best' is none of agreed, safe, uniform"));
+  EXPECT_THAT(complaint({"sub", "t", "--on-confirm", "agreed"}), StartsWith("vsync: --on-confirm: 'agreed' is none of safe, uniform"));
+  EXPECT_THAT(complaint({"pub", "t", "--when-blocked", "pray"}), HasSubstr("none of fail, wait"));
+  for (const char* rate : {"0", "-1", "x", "1x", "nan", "inf", ""}) {
+    EXPECT_THAT(complaint({"pub", "t", "--rate", rate}), StartsWith("vsync: --rate: '" + std::string(rate) + "' is no number above 0"));
+  }
+  for (const char* count : {"0", "-1", "1.5", "99999999999999999999"}) {
+    EXPECT_THAT(complaint({"sub", "t", "--count", count}), HasSubstr("'" + std::string(count) + "' is no whole number above 0"));
+  }
+  for (const char* seconds : {"-1", "x", "inf", "nan"}) {
+    EXPECT_THAT(complaint({"sub", "t", "--wait", seconds}), HasSubstr("is no number of seconds"));
+  }
+  EXPECT_THAT(complaint({}), StartsWith("vsync: A subcommand is required"));
 }
 
 TEST(Arguments, HelpAndVersionAreNoErrors) {

@@ -165,10 +165,25 @@ TEST_F(CommandTest, PubReportsUnknownOutcomesAsLoss) {
   EXPECT_THAT(pub->complaints(), HasSubstr("1 with unknown outcome"));
 }
 
-TEST_F(CommandTest, PubRefusesATopicThatCannotBe) {
+TEST_F(CommandTest, PubCallsWhatNoMessageCanBePublishedWithMisuse) {
   auto pub = run({"pub", "a.*", "x"});
+  EXPECT_EQ(pub->status(), usage);
+  EXPECT_THAT(pub->complaints(), HasSubstr("'a.*' is no topic"));
+  EXPECT_EQ(run({"pub", "a", "x", "--key", std::string(256, 'k')})->status(), usage);
+  auto stream = run({"pub", "a", "--header", "h=" + std::string(1024, 'v')});
+  stream->write("one\ntwo\n");
+  EXPECT_EQ(stream->status(), usage) << stream->complaints();
+  EXPECT_TRUE(daemon.published().empty());
+}
+
+TEST_F(CommandTest, PubRefusesALineBeyondTheBoundAndGoesOn) {
+  auto pub = run({"pub", "a"});
+  const std::string piece(64 << 10, 'x');
+  for (int i = 0; i < 40; ++i) pub->write(piece);
+  pub->write("\nshort\n");
   EXPECT_EQ(pub->status(), refusal);
-  EXPECT_THAT(pub->complaints(), HasSubstr("bad_topic"));
+  EXPECT_THAT(pub->complaints(), HasSubstr("1 of 2 publishes did not end ok: 1 not published (too_large)"));
+  EXPECT_EQ(daemon.published(), std::vector<std::string>{"short"});
 }
 
 TEST_F(CommandTest, SubEndsAfterItsCountAndLeaves) {
@@ -266,6 +281,15 @@ TEST(CommandWithoutDaemon, EndsWithTheStatusForConnections) {
   EXPECT_THAT(status.complaints(), StartsWith("vsync: no daemon listens at " + directory.endpoint()));
   Command bad({"--endpoint", "nonsense", "status"}, directory.endpoint());
   EXPECT_EQ(bad.status(), usage);
+}
+
+TEST(CommandWithoutDaemon, ASubThatEndsWhileItsDaemonIsGoneSaysSo) {
+  const SocketDirectory directory;
+  std::optional<FakeDaemon> daemon(std::in_place, directory.endpoint(), FakeDaemon::Behaviour{});
+  Command sub({"sub", "a", "--wait", "0.3"}, directory.endpoint());
+  ASSERT_TRUE(daemon->wait_for<wire::Join>());
+  daemon.reset();
+  EXPECT_EQ(sub.status(), connection) << sub.complaints();
 }
 
 }  // namespace
