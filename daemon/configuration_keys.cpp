@@ -4,7 +4,7 @@
 #include <chrono>
 #include <numeric>
 
-#include "wire/limits.hpp"
+#include "wire/text.hpp"
 
 namespace vsync::daemon {
 
@@ -69,11 +69,7 @@ bool take_log_level(Configuration& c, const toml::node& node) {
   return false;
 }
 
-bool name_or_empty(const std::string& name) {
-  return name.size() <= wire::name_bytes_max && std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
-         });
-}
+bool name_or_empty(const std::string& name) { return name.empty() || wire::valid_node_name(name); }
 
 std::vector<Key> make_keys() {
   constexpr std::int64_t kib = 1 << 10, mib = 1 << 20, gib = 1 << 30, day_ms = 86'400'000;

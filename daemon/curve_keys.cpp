@@ -19,13 +19,19 @@ constexpr std::size_t key_characters = 40;
 
 [[noreturn]] void refuse(const std::string& line) { throw StartError(ExitStatus::usage, line); }
 
-std::string read_key(const UniqueFd& file, const std::string& path) {
+UniqueFd open_key(const std::string& path, const std::string& where) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) refuse(where + ": " + path + ": " + std::strerror(errno) + "; allowed is a key file made by `vsyncd keygen DIR`");
+  return file;
+}
+
+std::string read_key(const UniqueFd& file, const std::string& path, const std::string& where) {
   char text[128];
   ssize_t length = ::read(file.get(), text, sizeof text);
-  if (length < 0) refuse(path + ": " + std::strerror(errno));
+  if (length < 0) refuse(where + ": " + path + ": " + std::strerror(errno));
   std::string key(text, static_cast<std::size_t>(length));
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' ')) key.pop_back();
-  if (!valid_public_key(key)) refuse(path + ": not a key: 40 characters of Z85 are expected");
+  if (!valid_public_key(key)) refuse(where + ": " + path + ": not a key: allowed are 40 characters of Z85");
   return key;
 }
 
@@ -45,22 +51,19 @@ bool valid_public_key(std::string_view text) {
 }
 
 std::string read_public_key(const std::string& path, const std::string& where) {
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) refuse(where + ": " + path + ": " + std::strerror(errno));
-  return read_key(file, path);
+  return read_key(open_key(path, where), path, where);
 }
 
-KeyPair read_secret_key(const std::string& path) {
-  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) refuse("key 'secret_key_file': " + path + ": " + std::strerror(errno));
+KeyPair read_secret_key(const std::string& path, const std::string& where) {
+  const UniqueFd file = open_key(path, where);
   struct stat status {};
   if (fstat(file.get(), &status) != 0 || (status.st_mode & 077) != 0) {
-    refuse("key 'secret_key_file': " + path + ": others may read it; `chmod 600` it");
+    refuse(where + ": " + path + ": others may read it: allowed is mode 0600");
   }
   KeyPair pair;
-  pair.secret_key = read_key(file, path);
+  pair.secret_key = read_key(file, path, where);
   char public_key[key_characters + 1];
-  if (zmq_curve_public(public_key, pair.secret_key.c_str()) != 0) refuse(path + ": not a secret key");
+  if (zmq_curve_public(public_key, pair.secret_key.c_str()) != 0) refuse(where + ": " + path + ": not a secret key");
   pair.public_key = public_key;
   return pair;
 }

@@ -18,8 +18,8 @@ struct KeyPair {
 /// The key in a file made by write_key_pair. Throws StartError that begins with `where`.
 [[nodiscard]] std::string read_public_key(const std::string& path, const std::string& where);
 
-/// Reads a secret key, which nobody but its owner may read, and works out its public half.
-[[nodiscard]] KeyPair read_secret_key(const std::string& path);
+/// Reads a secret key, which nobody but its owner may read, and works out its public half. Throws StartError that begins with `where`.
+[[nodiscard]] KeyPair read_secret_key(const std::string& path, const std::string& where);
 
 /// Makes DIR/public.key and DIR/secret.key (mode 0600). Never overwrites.
 void write_key_pair(const std::string& directory);

@@ -20,7 +20,7 @@ PeerLinks::PeerLinks(uv_loop_t* loop, zmq::context_t& context, const Configurati
     : counters_(counters), log_(log) {
   if (configuration.peers.empty()) return;
   if (configuration.effective_security() == Security::curve) {
-    keys_ = read_secret_key(configuration.secret_key_file);
+    keys_ = read_secret_key(configuration.secret_key_file, "key 'secret_key_file'");
     zap_ = std::make_unique<ZapHandler>(loop, context, configuration.peers, counters, log);
   }
   bind(context, configuration);

@@ -1,6 +1,7 @@
 #include "daemon/configuration.hpp"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <regex>
 #include <sstream>
@@ -72,6 +73,13 @@ TEST(Configuration, MissingFileIsNamed) {
   } catch (const StartError& error) {
     EXPECT_THAT(error.what(), HasSubstr("/nowhere/vsyncd.toml"));
   }
+  TemporaryDirectory directory;
+  try {
+    (void)load_configuration(directory.path(), {});
+    FAIL();
+  } catch (const StartError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("is a directory: allowed is a file"));
+  }
 }
 
 TEST(Configuration, ASettingGoesOverTheFile) {
@@ -81,12 +89,31 @@ TEST(Configuration, ASettingGoesOverTheFile) {
   EXPECT_THAT(error_of("", {"weight"}), HasSubstr("key=value"));
 }
 
+TEST(Configuration, WhatMustBeThereIsNamedWithFileLineKeyAndWhatIsAllowed) {
+  const auto named = [](const std::string& key) { return AllOf(HasSubstr("vsyncd.toml:2: key '" + key + "'"), HasSubstr("allowed")); };
+  const std::string peer = "\n[[peer]]\nname = \"b\"\nendpoint = \"tcp://127.0.0.1:1\"\npublic_key = \"" + std::string(a_key) + "\"\n";
+  EXPECT_THAT(error_of("node = \"a\"\nsecret_key_file = \"/nowhere\"" + peer), AllOf(named("secret_key_file"), HasSubstr("/nowhere")));
+  EXPECT_THAT(error_of("[[peer]]\npublic_key_file = \"/nowhere\"\n"), AllOf(named("peer.public_key_file"), HasSubstr("/nowhere")));
+  EXPECT_THAT(error_of("\nsocket_group = \"no such group\"\n"), named("socket_group"));
+  EXPECT_THAT(error_of("\nloop_cpu = 1023\n"), named("loop_cpu"));
+  EXPECT_THAT(error_of("\nio_cpu = 1023\n"), named("io_cpu")) << "libzmq would abort";
+  EXPECT_THAT(error_of("\nsocket = \"/" + std::string(107, 's') + "\"\n"), HasSubstr("vsyncd.toml:2: key 'socket'"));
+}
+
+TEST(Configuration, AKeyOfTheDaemonBehindAPeerIsRecognised) {
+  EXPECT_THAT(error_of("[[peer]]\nname = \"b\"\nendpoint = \"tcp://b:1\"\nweight = 2\n"),
+              AllOf(HasSubstr(":4: key 'peer.weight'"), HasSubstr("before the first [[peer]]")));
+}
+
 TEST(Configuration, SeveralHostsNeedKeysOrAWrittenNone) {
+  TemporaryDirectory keys;
+  write_key_pair(keys.path());
+  const std::string secret = "secret_key_file = \"" + keys / "secret.key" + "\"\n";
   const std::string peer = "listen = \"tcp://*:5670\"\n[[peer]]\nname = \"b\"\nendpoint = \"tcp://192.0.2.2:5670\"\n";
   EXPECT_THAT(error_of("node = \"a\"\n" + peer), HasSubstr("secret_key_file"));
-  EXPECT_THAT(error_of("node = \"a\"\nsecret_key_file = \"k\"\n" + peer), HasSubstr("public_key"));
+  EXPECT_THAT(error_of("node = \"a\"\n" + secret + peer), HasSubstr(":4: key 'peer': 'b' needs its 'public_key'"));
   EXPECT_EQ(load("node = \"a\"\nsecurity = \"none\"\n" + peer).effective_security(), Security::none);
-  EXPECT_EQ(load("node = \"a\"\nsecret_key_file = \"k\"\n" + peer + "public_key = \"" + a_key + "\"\n").effective_security(),
+  EXPECT_EQ(load("node = \"a\"\n" + secret + peer + "public_key = \"" + a_key + "\"\n").effective_security(),
             Security::curve);
 }
 
@@ -97,7 +124,16 @@ TEST(Configuration, LoopbackMayGoWithoutKeys) {
 }
 
 TEST(Configuration, PeersAreChecked) {
-  EXPECT_THAT(error_of("node = \"a\"\n[[peer]]\nname = \"a\"\nendpoint = \"tcp://127.0.0.1:1\"\n"), HasSubstr("own name"));
+  const std::string b = "[[peer]]\nname = \"b\"\nendpoint = \"tcp://127.0.0.1:1\"\n";
+  EXPECT_THAT(error_of("node = \"b\"\n" + b), AllOf(HasSubstr("vsyncd.toml:2"), HasSubstr("own name")));
+  EXPECT_THAT(error_of("node = \"a\"\n" + b + b), AllOf(HasSubstr("vsyncd.toml:5"), HasSubstr("named twice")));
+  const std::string key = std::string("public_key = \"") + a_key + "\"\n";
+  EXPECT_THAT(error_of(b + key + "[[peer]]\nname = \"c\"\nendpoint = \"tcp://127.0.0.1:2\"\n" + key), HasSubstr("has the public key of 'b'"));
+  EXPECT_THAT(error_of("[[peer]]\nname = \"b c\"\n"), AllOf(HasSubstr(":2: key 'peer.name'"), HasSubstr("letters, digits")));
+  EXPECT_THAT(error_of("[[peer]]\nendpoint = \"tcp://*:1\"\n"), HasSubstr("tcp://HOST:PORT"));
+  std::string many;
+  for (int i = 0; i < 64; ++i) many += "[[peer]]\nname = \"p" + std::to_string(i) + "\"\nendpoint = \"tcp://127.0.0.1:1\"\n";
+  EXPECT_THAT(error_of(many), HasSubstr("at most 63"));
   EXPECT_THAT(error_of("[[peer]]\nname = \"b\"\n"), HasSubstr("'endpoint'"));
   EXPECT_THAT(error_of("[[peer]]\nnaem = \"b\"\n"), AllOf(HasSubstr(":2"), HasSubstr("did you mean 'name'")));
   EXPECT_THAT(error_of("[[peer]]\nname = \"b\"\nendpoint = \"b:5670\"\n"), HasSubstr("tcp://HOST:PORT"));
@@ -108,7 +144,9 @@ TEST(Configuration, PeersAreChecked) {
 }
 
 TEST(Configuration, TimesFitTogether) {
-  EXPECT_THAT(error_of("lease_ms = 900\n"), HasSubstr("lease_ms must be less"));
+  EXPECT_THAT(error_of("\nlease_ms = 900\n"), HasSubstr("vsyncd.toml:2: key 'lease_ms' = 900: lease_ms must be less than suspect_after_min_ms"));
+  EXPECT_THAT(error_of("suspect_after_min_ms = 200\n"), HasSubstr(":1: key 'suspect_after_min_ms' = 200: lease_ms must be less"));
+  EXPECT_THAT(error_of("", {"lease_ms=900"}), HasSubstr("--set lease_ms = 900: lease_ms must be less"));
   EXPECT_THAT(error_of("admit_after_ms = 100\n"), HasSubstr("admit_after_ms must be more"));
   EXPECT_THAT(error_of("heartbeat_every_ms = 500\n"), HasSubstr("at most half of lease_ms"));
   EXPECT_THAT(error_of("heartbeat_every_ms = 250\nlease_ms = 550\n"), HasSubstr("a third"));
@@ -177,7 +215,7 @@ TEST(Configuration, TheCommentedFileNamesEveryKeyWithItsDefault) {
 TEST(CurveKeys, APairIsMadeOnceAndReadBack) {
   TemporaryDirectory directory;
   write_key_pair(directory / "keys");
-  const KeyPair pair = read_secret_key(directory / "keys/secret.key");
+  const KeyPair pair = read_secret_key(directory / "keys/secret.key", "");
   EXPECT_EQ(pair.public_key, read_public_key(directory / "keys/public.key", ""));
   EXPECT_THROW(write_key_pair(directory / "keys"), StartError) << "keys must never be overwritten";
 }
@@ -185,8 +223,11 @@ TEST(CurveKeys, APairIsMadeOnceAndReadBack) {
 TEST(CurveKeys, ASecretThatOthersMayReadIsRefused) {
   TemporaryDirectory directory;
   write_key_pair(directory / "keys");
-  std::filesystem::permissions(directory / "keys/secret.key", std::filesystem::perms{0644});
-  EXPECT_THROW((void)read_secret_key(directory / "keys/secret.key"), StartError);
+  const std::string file = directory / "keys/secret.key";
+  for (const unsigned mode : {0644u, 0604u, 0620u, 0660u}) {
+    std::filesystem::permissions(file, std::filesystem::perms{mode});
+    EXPECT_THROW((void)read_secret_key(file, ""), StartError) << std::oct << mode;
+  }
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ struct Keys {
   Keys(const TemporaryDirectory& directory, const std::string& name) {
     write_key_pair(directory / name);
     file = directory / name + "/secret.key";
-    pair = read_secret_key(file);
+    pair = read_secret_key(file, "");
   }
 };
 
