@@ -57,8 +57,10 @@ std::string read_public_key(const std::string& path, const std::string& where) {
 KeyPair read_secret_key(const std::string& path, const std::string& where) {
   const UniqueFd file = open_key(path, where);
   struct stat status {};
-  if (fstat(file.get(), &status) != 0 || (status.st_mode & 077) != 0) {
-    refuse(where + ": " + path + ": others may read it: allowed is mode 0600");
+  const bool known = fstat(file.get(), &status) == 0;
+  const mode_t others = known && status.st_uid == 0 ? 037 : 077;
+  if (!known || (status.st_mode & others) != 0) {
+    refuse(where + ": " + path + ": others may read it: allowed is mode 0600, or 0640 for a file of root's");
   }
   KeyPair pair;
   pair.secret_key = read_key(file, path, where);

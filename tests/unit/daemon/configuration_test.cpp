@@ -230,5 +230,18 @@ TEST(CurveKeys, ASecretThatOthersMayReadIsRefused) {
   }
 }
 
+// systemd/vsync.tmpfiles gives the keys in /etc to root, readable for the daemon's group.
+TEST(CurveKeys, OneGroupMayReadASecretOfRoots) {
+  TemporaryDirectory directory;
+  write_key_pair(directory / "keys");
+  const std::string file = directory / "keys/secret.key";
+  std::filesystem::permissions(file, std::filesystem::perms{0640});
+  if (geteuid() == 0) {
+    EXPECT_NO_THROW((void)read_secret_key(file, ""));
+  } else {
+    EXPECT_THROW((void)read_secret_key(file, ""), StartError) << "the file of anybody else";
+  }
+}
+
 }  // namespace
 }  // namespace vsync::daemon
