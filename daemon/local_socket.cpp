@@ -36,17 +36,30 @@ constexpr int handshake_timeout_ms = 5000;
 
 std::string system_error(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 
-// A directory of somebody else would let them put their own socket in our place.
+// Whoever may change a directory above the socket can put their own socket in its place.
 void make_directory(const std::string& path) {
-  const std::filesystem::path directory = std::filesystem::path(path).parent_path();
-  if (directory.empty()) return;
+  std::filesystem::path directory = std::filesystem::absolute(path).parent_path();
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  struct stat status {};
-  if (error || ::stat(directory.c_str(), &status) != 0) refuse(ExitStatus::network, path, "no directory: " + error.message());
-  if (status.st_uid != geteuid() && status.st_uid != 0 && (status.st_mode & S_ISVTX) == 0 && geteuid() != 0) {
-    refuse(ExitStatus::network, path, "its directory belongs to somebody else");
+  if (error) refuse(ExitStatus::network, path, "no directory: " + error.message());
+  if (geteuid() == 0) return;
+  struct stat root {};  // where a user namespace doesn't know root, whoever stands for it owns this
+  if (::stat("/", &root) != 0) refuse(ExitStatus::network, path, system_error("/"));
+  for (bool top = false; !top; directory = directory.parent_path()) {
+    top = directory == directory.root_path();
+    struct stat status {};
+    if (::stat(directory.c_str(), &status) != 0) refuse(ExitStatus::network, path, system_error(directory.c_str()));
+    const bool trusted = status.st_uid == geteuid() || status.st_uid == 0 || status.st_uid == root.st_uid;
+    const bool anybody = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
+    if (!trusted) refuse(ExitStatus::network, path, directory.string() + " belongs to somebody else");
+    if (anybody) refuse(ExitStatus::network, path, "anybody may change " + directory.string());
   }
+}
+
+// A file that isn't a socket is somebody's, and must neither go nor get a lock beside it.
+void check_free(const std::string& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) refuse(ExitStatus::network, path, "exists and is no socket");
 }
 
 void set_owner_and_mode(const std::string& path, const Configuration& configuration) {
@@ -73,6 +86,7 @@ int LocalSocket::listen_on_path(const Configuration& configuration) {
   if (path_.size() >= sizeof address.sun_path) refuse(ExitStatus::usage, path_, "the path is longer than a socket's may be (107)");
   std::memcpy(address.sun_path, path_.c_str(), path_.size());
   make_directory(path_);
+  check_free(path_);
 
   const std::string lock_path = path_ + ".lock";
   lock_ = UniqueFd(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -81,8 +95,6 @@ int LocalSocket::listen_on_path(const Configuration& configuration) {
 
   UniqueFd descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!descriptor.valid()) refuse(ExitStatus::network, path_, system_error("socket"));
-  struct stat status {};
-  if (::lstat(path_.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) refuse(ExitStatus::network, path_, "exists and is no socket");
   ::unlink(path_.c_str());  // of a daemon that was killed: we hold its lock
   if (::bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     refuse(ExitStatus::network, path_, system_error("bind"));
