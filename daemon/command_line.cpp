@@ -16,6 +16,9 @@ std::optional<CommandLine> parse_command_line(int argc, char** argv, int& status
       "Without a configuration it is a cluster of one host at once.\n"
       "Exit status: 0 stopped orderly, 2 command line or configuration, 3 socket, address or state directory in use,\n"
       "4 state directory unusable, 5 cannot listen, 6 a write of the state failed while running, 1 anything else.");
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("vsyncd: ") + error.what() + "\nRun `vsyncd --help` for more information.\n";
+  });
   app.set_version_flag("--version", "vsyncd " VSYNC_VERSION);
   app.add_option("-c,--config", line.configuration_file, "configuration file (TOML)")->type_name("FILE");
   app.add_option("--set", line.settings, "sets one key, over the file; may be repeated")->type_name("KEY=VALUE")->allow_extra_args(false);

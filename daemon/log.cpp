@@ -103,7 +103,9 @@ void Log::to_journal(Severity severity, std::string_view text, std::initializer_
   entries.emplace_back("SYSLOG_IDENTIFIER=vsyncd");
   entries.push_back("VSYNC_NODE=" + node_);
   if (!view_.empty()) entries.push_back("VSYNC_VIEW=" + view_);
-  for (const Field& field : fields) entries.push_back("VSYNC_" + std::string(field.key) + "=" + field.value);
+  for (const Field& field : fields) {
+    if (!field.value.empty()) entries.push_back("VSYNC_" + std::string(field.key) + "=" + field.value);
+  }
   std::vector<iovec> parts;
   parts.reserve(entries.size());
   for (std::string& entry : entries) parts.push_back({entry.data(), entry.size()});
@@ -128,6 +130,7 @@ void Log::to_stderr(Severity severity, std::string_view text, std::initializer_l
   append_printable(line, text);
   if (colour_) line += "\033[0m";
   for (const Field& field : fields) {
+    if (field.value.empty()) continue;
     line += " ";
     for (char c : field.key) line += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     line += "=";

@@ -15,7 +15,7 @@ namespace vsync::daemon {
 /// Values are those of syslog.
 enum class Severity : int { error = 3, warning = 4, notice = 5, info = 6, debug = 7 };
 
-/// `key` is a journal field's name: capitals, digits and '_'.
+/// `key` is a journal field's name: capitals, digits and '_'. One without a value is left out.
 struct Field {
   std::string_view key;
   std::string value;

@@ -9,6 +9,8 @@ namespace vsync::daemon {
 namespace {
 
 constexpr int send_hwm = 1000;
+// A peer says nothing but ZeroMQ's own commands on a connection of ours.
+constexpr std::int64_t command_bytes_max = 4096;
 // A dead process is noticed by the first refused attempt, so the first attempts come soon.
 constexpr int reconnect_ms = 10;
 constexpr int reconnect_ms_max = 200;
@@ -18,6 +20,7 @@ zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, 
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::immediate, true);
   socket.set(zmq::sockopt::sndhwm, send_hwm);
+  socket.set(zmq::sockopt::maxmsgsize, command_bytes_max);
   socket.set(zmq::sockopt::ipv6, true);
   socket.set(zmq::sockopt::reconnect_ivl, reconnect_ms);
   socket.set(zmq::sockopt::reconnect_ivl_max, reconnect_ms_max);

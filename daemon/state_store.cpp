@@ -62,7 +62,9 @@ struct StateStore::Job {
 
 StateStore::StateStore(std::string directory) : directory_(std::move(directory)) {
   std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(directory_).parent_path(), error);
+  const std::filesystem::path parent = std::filesystem::path(directory_).parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (error) unusable(directory_, parent.string() + " cannot be made: " + error.message());
   if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) unusable(directory_, failure("cannot be made"));
   descriptor_ = UniqueFd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!descriptor_.valid()) unusable(directory_, failure("cannot be opened"));
