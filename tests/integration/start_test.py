@@ -2,15 +2,21 @@
 """Starting a daemon: at once without configuration, and never into a place that isn't its own."""
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 from support import EVENT_WITHIN_S, Lab, find_build, wait_until
 
+import processes
+
+LAB = Path(__file__).resolve().parent.parent / "lab" / "lab"
 ENDS_WITHIN_S = 10
+NOBODY = 65534
 
 
 class Start(unittest.TestCase):
@@ -58,9 +64,8 @@ class Start(unittest.TestCase):
     def wait_up(self, endpoint):
         wait_until(lambda: self.vsync("--endpoint", endpoint, "status").returncode == 0, EVENT_WITHIN_S, "an answer to status")
 
-    def test_one_daemon_without_configuration_is_a_cluster_at_once(self):
-        vsyncd, vsync = str(self.programs / "daemon/vsyncd"), str(self.programs / "bindings/cli/vsync")
-        steps = " && ".join([
+    def steps_of_the_readme(self, vsyncd, vsync):
+        return " && ".join([
             f"{{ {vsyncd} & daemon=$!; }}",
             f"until {vsync} status; do kill -0 $daemon && sleep 0.05 || exit 1; done",
             f"{{ {vsync} sub 'news.>' --count 1 --raw --wait 20 > {self.home}/got & sub=$!; }}",
@@ -68,6 +73,9 @@ class Start(unittest.TestCase):
             f"{vsync} pub news.world hello",
             "wait $sub",
         ]) + "; result=$?; kill $daemon; wait; exit $result"
+
+    def test_one_daemon_without_configuration_is_a_cluster_at_once(self):
+        steps = self.steps_of_the_readme(self.programs / "daemon/vsyncd", self.programs / "bindings/cli/vsync")
         own_places = "mount -t tmpfs none /run && mount -t tmpfs none /var/lib"
         as_root = ["unshare", "--mount", "sh", "-c", f"{own_places} && {{ {steps}; }}"]
         command = as_root if os.geteuid() == 0 else ["sh", "-c", steps]
@@ -75,6 +83,24 @@ class Start(unittest.TestCase):
                              env={**os.environ, **self.places()})
         self.assertEqual(ran.returncode, 0, f"{ran.stdout}{ran.stderr}")
         self.assertEqual((self.home / "got").read_text().strip(), "hello")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+    def test_an_ordinary_user_has_a_cluster_of_their_own(self):
+        home, there = self.home / "user", self.home / "programs"
+        for place in (home, there):
+            place.mkdir()
+        for program in ("daemon/vsyncd", "bindings/cli/vsync"):
+            shutil.copy(self.programs / program, there)  # the build may lie where only root gets
+        self.home.chmod(0o755)
+        os.chown(home, NOBODY, NOBODY)
+        places = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "PATH": os.environ["PATH"]}
+        steps = self.steps_of_the_readme(there / "vsyncd", there / "vsync").replace(f"{self.home}/got", f"{home}/got")
+        ran = subprocess.run(["sh", "-c", steps], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, cwd=home,
+                             env=places, user=NOBODY, group=NOBODY, extra_groups=[])
+        self.assertEqual(ran.returncode, 0, f"{ran.stdout}{ran.stderr}")
+        self.assertEqual((home / "got").read_text().strip(), "hello")
+        self.assertTrue((home / "vsync").is_dir())
+        self.assertTrue((home / ".local/state/vsync/state").is_file())
 
     def test_sigterm_ends_it_with_success(self):
         process = self.daemon(*self.own())
@@ -154,6 +180,89 @@ class Start(unittest.TestCase):
 
 
 class TestLab(unittest.TestCase):
+
+    def command(self, *arguments, **options):
+        """tests/lab/lab, as people start it."""
+        return subprocess.Popen([sys.executable, str(LAB), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, env={**os.environ, "VSYNC_BUILD": str(find_build())}, **options)
+
+    def run_command(self, *arguments):
+        process = self.command(*arguments)
+        said, _ = process.communicate(timeout=EVENT_WITHIN_S + 30)
+        return process.returncode, said
+
+    def place(self):
+        """A directory for a lab that is ended after the test, whatever became of it."""
+        directory = Path(tempfile.mkdtemp(prefix="vsync-start-")) / "lab"
+        self.addCleanup(subprocess.run, ["rm", "-rf", str(directory.parent)])
+        self.addCleanup(Lab(directory).down)
+        return directory
+
+    def assert_nothing_left(self, directory):
+        self.assertFalse(directory.exists())
+        self.assertEqual(list(processes.with_environment("VSYNC_LAB_ID", Lab(directory).id)), [])
+        self.assertEqual(list(Path("/run/netns").glob(f"vsync-{Lab(directory).id}-*")), [])
+
+    def test_down_cleans_up_after_an_up_that_was_killed(self):
+        netns = ["--netns"] if os.geteuid() == 0 else []
+        for seen in ("lab.json", "a/secret.key", "c/vsyncd.toml", "a/pid", "c/pid"):
+            with self.subTest(killed_at=seen):
+                directory = self.place()
+                up = self.command("up", "3", "--dir", str(directory), *netns)
+                wait_until((directory / seen).exists, EVENT_WITHIN_S, seen)
+                up.kill()
+                up.communicate()
+                self.assertEqual(self.run_command("down", "--dir", str(directory)), (0, ""))
+                self.assert_nothing_left(directory)
+
+    def test_down_needs_no_description_and_spares_the_files_of_others(self):
+        directory = self.place()
+        Lab.up(2, directory)
+        (directory / "lab.json").unlink()
+        (directory / "mine").write_text("precious")
+        status, said = self.run_command("down", "--dir", str(directory))
+        self.assertEqual(status, 0)
+        self.assertIn("stays", said)
+        self.assertEqual([entry.name for entry in directory.iterdir()], ["mine"])
+        (directory / "mine").unlink()
+        self.assertEqual(self.run_command("down", "--dir", str(directory)), (0, ""))
+        self.assert_nothing_left(directory)
+
+    def test_down_ends_a_lab_whose_daemons_and_files_others_have_dealt_with(self):
+        directory = self.place()
+        lab = Lab.up(3, directory)
+        os.kill(lab.pid("a"), signal.SIGKILL)
+        os.kill(lab.pid("b"), signal.SIGSTOP)
+        subprocess.run(["rm", "-rf", str(directory / "b"), str(directory / "sockets")], check=True)
+        (directory / "lab.json").write_text('{"nodes": ["a"')
+        self.assertEqual(self.run_command("status", "--dir", str(directory))[0], 1)
+        self.assertEqual(self.run_command("down", "--dir", str(directory)), (0, ""))
+        for child in lab._children.values():
+            child.wait(ENDS_WITHIN_S)
+        self.assert_nothing_left(directory)
+
+    def test_a_lab_from_inside_one_of_its_shells_is_ended_too(self):
+        directory = self.place()
+        lab = Lab.up(1, directory)
+        shell = f"{LAB} down --dir {directory}; echo ended"
+        status, said = self.run_command("exec", "--dir", str(directory), "a", "--", "sh", "-c", shell)
+        self.assertEqual((status, said), (0, "ended\n"))
+        for child in lab._children.values():
+            child.wait(ENDS_WITHIN_S)
+        self.assert_nothing_left(directory)
+
+    def test_a_start_that_fails_says_so_and_a_paused_daemon_can_be_stopped(self):
+        directory = self.place()
+        lab = Lab.up(2, directory)
+        self.assertEqual(self.run_command("pause", "--dir", str(directory), "b"), (0, ""))
+        self.assertIn("paused", self.run_command("status", "--dir", str(directory))[1])
+        self.assertEqual(self.run_command("stop", "--dir", str(directory), "b"), (0, ""))
+        (directory / "b" / "vsyncd.toml").write_text("nonsense = 1\n")
+        status, said = self.run_command("start", "--dir", str(directory), "b")
+        self.assertEqual(status, 1)
+        self.assertIn("nonsense", said)
+        self.assertEqual(self.run_command("exec", "--dir", str(directory), "a", "--", "no-such-command")[0], 127)
+        lab.down()
 
     def test_labs_run_side_by_side_and_leave_nothing(self):
         first, second = Lab.up(2), Lab.up(1)

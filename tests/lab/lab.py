@@ -5,7 +5,8 @@
         lab.wait_common_view(["b", "c"])
 
 Everything a lab makes can be found again from its directory's path alone: names carry an id derived from it, processes carry
-the id in their environment. So `down` cleans up whatever an interrupted `up` or a lost file left behind.
+the id in their environment, files have names that nothing else has. So `down` cleans up whatever an interrupted `up` or a lost
+file left behind.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import network
 import processes
+import remains
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NODES_MAX = len(string.ascii_lowercase)
@@ -28,7 +30,7 @@ SOCKET_PATH_MAX = 107  # bytes that fit a unix socket address
 UP_WITHIN_S = 30
 STOP_WITHIN_S = 20
 POLL_S = 0.01
-
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _begun = set()  # labs that this process made and hasn't ended
 
@@ -41,6 +43,15 @@ def end_all():
 
 class LabError(Exception):
     """Something a person can act on; the text says what."""
+
+
+def end_by_signals():
+    """SIGTERM and a terminal that goes do what ^C does, so that whoever made a lab gets to end it."""
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    for number in ENDING_SIGNALS:
+        signal.signal(number, interrupt)
 
 
 def find_build():
@@ -109,19 +120,19 @@ class Lab:
         return lab
 
     def down(self):
-        """Ends everything of this lab and removes its files. Does no harm where nothing is left."""
-        for pid in processes.with_environment("VSYNC_LAB_ID", self.id):
-            processes.end(pid)
-        for child in self._children.values():
-            child.wait()
-        self._children.clear()
-        network.remove(self.id)
-        shutil.rmtree(self._sockets_elsewhere(), ignore_errors=True)
-        if (self.directory / "lab.json").exists():
-            shutil.rmtree(self.directory)
-        elif self.directory.exists() and not any(self.directory.iterdir()):
-            self.directory.rmdir()
-        _begun.discard(self)
+        """Ends everything of this lab and removes its files. Does no harm where nothing is left. A second ^C can't cut it short."""
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+        try:
+            remains.end_processes(self.id)
+            for child in self._children.values():
+                child.wait()
+            self._children.clear()
+            network.remove(self.id)
+            shutil.rmtree(self._sockets_elsewhere(), ignore_errors=True)
+            remains.remove_files(self.directory)
+            _begun.discard(self)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def __enter__(self):
         return self
@@ -134,11 +145,19 @@ class Lab:
         if (self.directory / "lab.json").exists():
             raise LabError(f"there is a lab in {self.directory} already: `lab down` ends it, --dir chooses another place")
         if any(self.directory.iterdir()):
-            raise LabError(f"{self.directory} isn't empty")
+            raise LabError(f"{self.directory} isn't empty; if these are the remains of a lab, `lab down` clears them away")
         if list(processes.with_environment("VSYNC_LAB_ID", self.id)) or network.exists(self.id):
             self.down()
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.directory / "lab.json").write_text("{}")
+        try:
+            (self.directory / "lab.json").touch(exist_ok=False)
+        except FileExistsError:
+            raise LabError(f"somebody else makes a lab in {self.directory}") from None
+
+    def _write_spec(self, spec):
+        written = self.directory / "lab.json.new"
+        written.write_text(json.dumps(spec, indent=1))
+        written.rename(self.directory / "lab.json")
 
     def _make(self, count, netns, settings, trace):
         self.build = self.build or find_build()
@@ -157,7 +176,7 @@ class Lab:
         for node in nodes:
             (self.directory / node).mkdir(mode=0o700)
             spec["keys"][node] = self._make_keys(node)
-        (self.directory / "lab.json").write_text(json.dumps(spec, indent=1))
+        self._write_spec(spec)
         for node in nodes:
             self._write_config(node)
 
@@ -191,7 +210,11 @@ class Lab:
 
     @property
     def spec(self):
-        return json.loads((self.directory / "lab.json").read_text())
+        try:
+            return json.loads((self.directory / "lab.json").read_text())
+        except (OSError, json.JSONDecodeError):
+            raise LabError(f"the lab in {self.directory} was not made to its end, or has lost its description: "
+                           "`lab down` clears it away") from None
 
     @property
     def nodes(self):
@@ -246,6 +269,8 @@ class Lab:
             command += ["--set", f"trace_file={home}/trace.{starts + 1}"]
         for setting in [*spec["settings"], *settings]:
             command += ["--set", setting]
+        if not home.is_dir():
+            raise LabError(f"{home} is gone: `lab down` clears the rest away")
         with open(self.log(node), "ab") as log:
             child = subprocess.Popen(self._inside(node) + command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                      start_new_session=True, env=self._environment(), cwd="/")
@@ -287,9 +312,14 @@ class Lab:
         self._gone(node, STOP_WITHIN_S)
 
     def stop(self, node):
-        """SIGTERM: an orderly leave; returns when the daemon has ended."""
-        os.kill(self._running(node), signal.SIGTERM)
+        """SIGTERM: an orderly leave, of a paused daemon too; returns when the daemon has ended."""
+        pid = self._running(node)
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)
         self._gone(node, STOP_WITHIN_S)
+
+    def paused(self, node):
+        return processes.is_stopped(self.pid(node))
 
     def pause(self, node):
         os.kill(self._running(node), signal.SIGSTOP)
@@ -357,6 +387,15 @@ class Lab:
             return status if status and status.get("state") == state else None
 
         return wait_until(reached, within_s, lambda: f"{node} {state}; it says {self._summary(self.status(node))}")
+
+    def wait_answer(self, node, within_s=UP_WITHIN_S):
+        """Waits until the node's daemon answers, whatever it says."""
+        def answers():
+            if not self.pid(node):
+                raise LabError(f"{node}'s daemon has ended; its last words: {self.last_words(node)}")
+            return self.status(node)
+
+        return wait_until(answers, within_s, f"an answer of {node}")
 
     def last_words(self, node):
         lines = self.log(node).read_text(errors="replace").splitlines() if self.log(node).exists() else []

@@ -6,6 +6,8 @@ import socket
 import subprocess
 from pathlib import Path
 
+import processes
+
 # A cut is a packet filter in the bridge's namespace: it drops silently, in one direction, like a broken switch.
 TABLE = "vsync_lab"
 
@@ -75,9 +77,20 @@ def create(lab, nodes):
     return addresses
 
 
+def processes_in(lab):
+    """Processes in the lab's namespaces, whatever their environment; this one and its ancestors left out."""
+    found = set()
+    for name in existing(lab):
+        listed = subprocess.run(["ip", "netns", "pids", name], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        found |= {int(pid) for pid in listed.stdout.split()}
+    return sorted(found - processes.ourselves())
+
+
 def remove(lab):
     for name in existing(lab):
-        subprocess.run(["ip", "netns", "del", name], stdin=subprocess.DEVNULL, capture_output=True)
+        deleted = subprocess.run(["ip", "netns", "del", name], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if name in existing(lab):
+            raise NetworkError(f"ip netns del {name}: {deleted.stderr.strip()}")
 
 
 def inside(lab, node):

@@ -9,14 +9,33 @@ from pathlib import Path
 END_WITHIN_S = 10
 
 
-def start_time(pid):
-    """When the process started, in the kernel's ticks; None when there is no such process or it has ended (zombie)."""
+def stat(pid):
+    """The fields of /proc/PID/stat behind the name, from the state on; None when there is no such process."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    state, started = fields[0], fields[19]
-    return None if state in "ZX" else started
+
+
+def start_time(pid):
+    """When the process started, in the kernel's ticks; None when there is no such process or it has ended (zombie)."""
+    fields = stat(pid)
+    return None if fields is None or fields[0] in "ZX" else fields[19]
+
+
+def is_stopped(pid):
+    fields = stat(pid)
+    return fields is not None and fields[0] in "Tt"
+
+
+def ourselves():
+    """This process and those that started it: `lab down` in a shell of `lab exec` must not end itself before its work is done."""
+    pid, line = os.getpid(), set()
+    while pid > 0 and pid not in line:
+        line.add(pid)
+        fields = stat(pid)
+        pid = int(fields[1]) if fields else 0
+    return line
 
 
 def remember(file, pid):
@@ -36,8 +55,9 @@ def recall(file):
 def with_environment(name, value):
     """The processes of this user whose environment has name=value."""
     wanted = f"{name}={value}".encode()
+    spared = ourselves()
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+        if not entry.name.isdigit() or int(entry.name) in spared:
             continue
         try:
             if wanted in (entry / "environ").read_bytes().split(b"\0"):
@@ -59,5 +79,5 @@ def end(pid):
 
 def cpu_seconds(pid):
     """User and system time of a living process and all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = stat(pid)
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
