@@ -58,9 +58,9 @@ Json to_json(const vsync::Outcome& outcome) {
 }
 Json to_json(const vsync::StateChange& change) { return {{"event", "state"}, {"state", vsync::name_of(change.state)}}; }
 Json to_json(const vsync::Resync& resync) {
-  return {{"event", "resync"},
-          {"orphaned", resync.orphaned.has_value()},
-          {"missed", {to_json(resync.missed_from), to_json(resync.missed_to)}}};
+  Json orphaned;
+  if (resync.orphaned) orphaned = {to_json(resync.orphaned->first), to_json(resync.orphaned->second)};
+  return {{"event", "resync"}, {"orphaned", orphaned}, {"missed", {to_json(resync.missed_from), to_json(resync.missed_to)}}};
 }
 Json to_json(const vsync::Gap& gap) { return {{"event", "gap"}, {"from", to_json(gap.from)}, {"to", to_json(gap.to)}}; }
 Json to_json(const vsync::Joined& joined) { return {{"event", "joined"}, {"group", joined.group}, {"again", joined.again}}; }

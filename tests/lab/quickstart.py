@@ -4,7 +4,7 @@ order, with its feed and its subscriber, is killed and comes back. At the end ev
 publish's outcome is held against what was delivered. daemon/quickstart builds what it needs and starts it."""
 
 import argparse
-import signal
+import os
 import sys
 import tempfile
 import time
@@ -15,11 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import prices  # noqa: E402
 import proof  # noqa: E402
-from lab import Lab, LabError, default_directory, wait_until  # noqa: E402
+from lab import Lab, LabError, default_directory, end_by_signals, wait_until  # noqa: E402
 from screen import Screen, sparkline  # noqa: E402
 from streams import Feed, Stream  # noqa: E402
 
-REPLAY_S = 20
+REPLAY_S = 24
 KILL_AT_S = 7
 AWAY_S = 2.5
 SETTLES_WITHIN_S = 60
@@ -52,7 +52,7 @@ class Demo:
         status = self.lab.wait_common_view()
         leader = status["sequencer"]
         other = next(node for node in self.lab.nodes if node != leader)
-        self.step("cluster", f"{view_text(status)}; loopback, every link encrypted (CURVE)")
+        self.step("cluster", f"{view_text(status)}; loopback, links encrypted (CURVE)")
         for node in self.lab.nodes:
             self.subscribers[node] = Stream(self.lab, node, "subscribe", "screen", ">")
         self.step("screens", f"a subscriber of everything at {', '.join(self.lab.nodes)}")
@@ -73,11 +73,12 @@ class Demo:
         self.killed_at, self.killed_at_ns = time.monotonic(), time.time_ns()
         self.lab.kill(victim)
         status = self.lab.wait_common_view(survivors)
-        self.step("view", f"{view_text(status)}; `vsync status` says so {(time.monotonic() - self.killed_at) * 1000:.0f} ms later")
-        before = len(self.subscribers[survivors[0]].events)
-        self.watch(lambda: time.monotonic() >= self.killed_at + 1)
-        more = self.subscribers[survivors[0]].events[before:]
-        self.step("", f"prices go on: {sum(event['event'] == 'message' for event in more):,} more at {survivors[0]} since")
+        seen_at = time.monotonic()
+        self.step("view", f"{view_text(status)}; `vsync status` says so {(seen_at - self.killed_at) * 1000:.0f} ms later")
+        witness = self.subscribers[survivors[0]]
+        before = len(witness.of_kind("message"))
+        self.watch(lambda: time.monotonic() >= seen_at + 1 and len(witness.of_kind("message")) > before)
+        self.step("", f"prices go on: {len(witness.of_kind('message')) - before:,} more at {witness.node} since")
         return victim
 
     def come_back(self, victim):
@@ -87,15 +88,19 @@ class Demo:
         back = self.screen.paint(f"{victim} is back", "green")
         self.step("return", f"{back} after {time.monotonic() - started:.1f} s: {view_text(status)}")
         resync = self.subscribers[victim].wait(lambda event: event["event"] == "resync", "the resync")
-        orphaned = "something" if resync["orphaned"] else "nothing"
-        missed = " to ".join(position_text(position) for position in resync["missed"])
-        self.step("", f"its subscriber is told: resync, delivered {orphaned} in vain, missed {missed}")
+        orphaned = range_text(resync["orphaned"]) if resync["orphaned"] else "nothing"
+        self.step("", f"its subscriber is told: resync, delivered {orphaned} in vain, missed {range_text(resync['missed'])}")
 
     def settle(self):
-        """The subscribers whose daemons were in all views have everything that ended well; then the streams end."""
+        """The subscribers whose daemons were in all views have everything that ended well, and all end with the same message."""
         ok = sum(kind == "ok" for feed in self.feeds for kind, _ in feed.outcomes().values())
-        for subscriber in self.subscribers.values():
-            self.watch(lambda subscriber=subscriber: subscriber.was_away() or len(subscriber.messages()) >= ok)
+        stayed = [subscriber for subscriber in self.subscribers.values() if not subscriber.was_away()]
+        for subscriber in stayed:
+            self.watch(lambda subscriber=subscriber: len(subscriber.of_kind("message")) >= ok)
+        if stayed:
+            last = max(subscriber.messages()[-1] for subscriber in stayed)
+            for subscriber in self.subscribers.values():
+                self.watch(lambda subscriber=subscriber: subscriber.messages()[-1:] == [last])
         for stream in (*self.feeds, *self.subscribers.values()):
             stream.end()
 
@@ -103,7 +108,7 @@ class Demo:
         proved = proof.Proof(self.feeds, self.subscribers)
         self.screen.say()
         for node, stream in proved.streams.items():
-            away = "" if node in proved.stayed else self.screen.paint("  (was away, and got a resync)", "dim")
+            away = "" if node in proved.stayed else self.screen.paint(f"  ({self.away_text(node)})", "dim")
             self.step(f"screen {node}", f"{len(stream):>6,} of {proved.published:,} messages, "
                                         f"digest of the common part {proved.digest(node)}{away}")
         checks = proved.checks()
@@ -112,7 +117,13 @@ class Demo:
         self.measure([self.subscribers[node] for node in proved.stayed])
         return all(good for good, _ in checks)
 
+    def away_text(self, node):
+        taken_back = self.subscribers[node].taken_back()
+        return "was away, and got a resync" + (f"; {taken_back:,} taken back" if taken_back else "")
+
     def measure(self, stayed):
+        if not stayed:
+            return
         took = proof.latencies(stayed, self.killed_at_ns)
         pauses = ", ".join(f"{proof.pause(subscriber, self.killed_at_ns, AWAY_S):.0f} ms at {subscriber.node}" for subscriber in stayed)
         self.step("rate", f"{min(map(proof.rate, stayed)):,.0f} messages/s delivered at the slowest subscriber that stayed")
@@ -155,12 +166,12 @@ class Ticker:
         closes = [event["data"] for event in ticks if event["topic"] == prices.INDEX_TOPIC]
         self.closes += [float(text.split()[1]) for text in closes[::SPARK_EVERY_DAYS]]
         date, price = ticks[-1]["data"].split()
-        text = f"{'':>9}  {date}  {ticks[-1]['topic']:<17}{float(price):>16,.2f}  {per_s:>6,.0f} messages/s"
-        if self.screen.moves:
-            text += f"  {sparkline(self.closes, 40)}"
-            self.screen.progress(self.screen.paint(text, "blue"), len(text))
+        text = f"{'':>9}  {date}  {ticks[-1]['topic']:<17}{float(price):>16,.2f}  {per_s:>6,.0f}"
+        if not self.screen.moves:
+            self.screen.say(f"{text} messages/s")
         else:
-            self.screen.say(text)
+            text += f"/s  {sparkline(self.closes, min(40, self.screen.columns() - len(text) - 3))}"
+            self.screen.progress(self.screen.paint(text, "blue"), len(text))
 
 
 def view_text(status):
@@ -168,8 +179,9 @@ def view_text(status):
     return f"view {status['view']['number']} of {members}, sequencer {status['sequencer']}"
 
 
-def position_text(position):
-    return f"{position[2]}/{position[4]}"
+def range_text(positions):
+    """First and last position, as view/number."""
+    return " to ".join(f"{position[2]}/{position[4]}" for position in positions)
 
 
 def say_how_to_go_on(screen, lab):
@@ -180,15 +192,11 @@ def say_how_to_go_on(screen, lab):
                f"Look at it with `{tool} status`, break it with `{tool} kill c`, end it with `{tool} down`.")
 
 
-def interrupted(*_):
-    raise KeyboardInterrupt
-
-
 def main():
     parser = argparse.ArgumentParser(prog="quickstart", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the cluster running and say how to talk to it")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, interrupted)
+    end_by_signals()
     screen = Screen()
     started = time.monotonic()
     directory = default_directory() if options.keep else tempfile.mkdtemp(prefix="vsync-quickstart-")
@@ -204,11 +212,13 @@ def main():
             say_how_to_go_on(screen, lab)
         return 0 if good else 1
     except KeyboardInterrupt:
-        screen.say("interrupted")
+        print("\nquickstart: interrupted", file=sys.stderr)
         return 130
-    except LabError as error:
-        screen.say()
-        print(f"quickstart: {error}", file=sys.stderr)
+    except BrokenPipeError:  # whoever read this has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (LabError, OSError) as error:
+        print(f"\nquickstart: {error}", file=sys.stderr)
         return 1
     finally:
         if lab and not kept:

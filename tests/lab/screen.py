@@ -12,8 +12,9 @@ class Screen:
 
     def __init__(self, out=sys.stdout):
         self._out = out
-        self.moves = out.isatty()
-        self._colours = self.moves and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        out.reconfigure(errors="replace")  # a terminal that has no such characters
+        self.moves = out.isatty() and os.environ.get("TERM") != "dumb"
+        self._colours = self.moves and "NO_COLOR" not in os.environ
         self._line_shown = False
 
     def paint(self, text, colour):
@@ -27,9 +28,13 @@ class Screen:
     def step(self, name, text):
         self.say(f"{self.paint(f'{name:>9}', 'bold')}  {text}")
 
+    @staticmethod
+    def columns():
+        return shutil.get_terminal_size().columns
+
     def progress(self, text, width):
         """The one line that moves; `width` is its length without colours. Nothing where lines can't move."""
-        if not self.moves or width >= shutil.get_terminal_size().columns:
+        if not self.moves or width >= self.columns():
             return
         self._clear()
         print(text, end="", file=self._out, flush=True)
@@ -43,7 +48,7 @@ class Screen:
 
 def sparkline(values, width):
     """The last `width` values as bars."""
-    shown = values[-width:]
+    shown = values[-width:] if width > 0 else []
     if not shown:
         return ""
     low, high = min(shown), max(shown)

@@ -35,8 +35,19 @@ class Stream:
         return [event for event in self.events if event["event"] == kind]
 
     def messages(self):
-        """(position, topic, text) of every message."""
-        return [(tuple(event["position"]), event["topic"], event["data"]) for event in self.of_kind("message")]
+        """(position, topic, text) of every message that wasn't taken back by a later resync."""
+        kept = []
+        for event in list(self.events):
+            if event["event"] == "message":
+                kept.append((tuple(event["position"]), event["topic"], event["data"]))
+            elif event["event"] == "resync" and event["orphaned"]:
+                first, last = map(tuple, event["orphaned"])
+                kept = [message for message in kept if not first <= message[0] <= last]
+        return kept
+
+    def taken_back(self):
+        """How many it delivered in vain."""
+        return len(self.of_kind("message")) - len(self.messages())
 
     def was_away(self):
         """Its daemon was not in all views: what it delivered has a hole, and it was told so."""
