@@ -205,15 +205,16 @@ void LocalSessions::welcome(Session& session) {
 
 // The stream of an earlier connection ended at a position; what came after it has passed.
 void LocalSessions::tell_what_was_missed(Session& session) {
-  if (!session.last_position || !cuts_.now()) return;
+  if (!session.last_position || !at_ || !engine_.status().loaded) return;  // who isn't loaded doesn't know what was in vain
   const protocol::Position last = *std::exchange(session.last_position, std::nullopt);
-  const protocol::Position common = cuts_.common_part(last);
-  if (common == last && *cuts_.now() <= last) return;
+  protocol::Position common = engine_.common_part(last);
+  if (common.epoch == at_->epoch && common.view == at_->view) common = std::min(common, *at_);
+  if (common == last && *at_ <= last) return;
   wire::Resync resync;
   resync.last_common = common;
   if (common < last) resync.orphaned = std::pair{protocol::Position{common.epoch, common.view, common.lane, common.seq + 1}, last};
   resync.missed_from = {common.epoch, common.view, common.lane, common.seq + 1};
-  resync.missed_to = *cuts_.now();
+  resync.missed_to = *at_;
   tell(session, resync);
 }
 

@@ -19,7 +19,6 @@
 
 #include "daemon/configuration.hpp"
 #include "daemon/counters.hpp"
-#include "daemon/cut_list.hpp"
 #include "daemon/local_socket.hpp"
 #include "daemon/log.hpp"
 #include "daemon/process_watch.hpp"
@@ -148,7 +147,7 @@ class LocalSessions {
   protocol::TimePoint next_look_;
   protocol::ComponentState component_ = protocol::ComponentState::joining;
   protocol::ViewId view_;
-  CutList cuts_;
+  std::optional<protocol::Position> at_;  ///< where the stream stands; nothing before the first view
   std::optional<protocol::Resynced> resynced_;  ///< until the next view says where the stream goes on
 
   TextMap<std::unique_ptr<Session>> by_route_;

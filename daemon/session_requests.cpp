@@ -40,11 +40,11 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Join
   subscription.deliver_on = join.deliver_on;
 
   // After a reconnect the directory still has it as a member: there is no record to wait for, only a stream to go on with.
-  if (session.registered && cuts_.now() && engine_.directory().is_member(session.id, join.group)) {
+  if (session.registered && at_ && engine_.directory().is_member(session.id, join.group)) {
     subscription.submitted = true;
-    activate(session, join.group, subscription, *cuts_.now());
+    activate(session, join.group, subscription, *at_);
     const protocol::Group* group = engine_.directory().find(join.group);
-    tell(session, wire::GroupView{*cuts_.now(), join.group, group->number, engine_.directory().members(join.group), {}, {}});
+    tell(session, wire::GroupView{*at_, join.group, group->number, engine_.directory().members(join.group), {}, {}});
     return;
   }
   if (!session.submitted) return;  // with the session itself, once there is a primary view

@@ -58,7 +58,7 @@ void LocalSessions::on(const protocol::Delivered& delivered) {
   const protocol::Chunk& chunk = delivered.chunk;
   Position last = delivered.first;
   last.seq = last.seq + (chunk.count - 1);
-  cuts_.delivered(last);
+  at_ = last;
   if (routes_.empty() || delivered.skip >= chunk.count) return;
   find_recipients(chunk.payload);
   if (recipients_.empty()) return;
@@ -138,7 +138,7 @@ void LocalSessions::flush_marks() {
 // ---------------------------------------------------------------- groups and sessions
 
 void LocalSessions::on(const protocol::GroupViewChanged& changed) {
-  cuts_.delivered(changed.position);
+  at_ = changed.position;
   for (const protocol::GroupMember& member : changed.joined) {
     Session* session = find(member.session);
     if (session == nullptr) continue;
@@ -191,7 +191,7 @@ void LocalSessions::on(const protocol::SessionChanged& changed) {
   welcome(*session);
   // A session that moved here brought its memberships along: to join them again makes no record that would be told.
   for (auto& [group, subscription] : session->subscriptions) {
-    if (changed.resumed && engine_.directory().is_member(session->id, group)) activate(*session, group, subscription, *cuts_.now());
+    if (changed.resumed && engine_.directory().is_member(session->id, group)) activate(*session, group, subscription, *at_);
   }
   if (!session->held.empty()) resume_held();
 }
@@ -218,14 +218,11 @@ void LocalSessions::on(const protocol::Writable&) { resume_held(); }
 void LocalSessions::on(const protocol::ViewInstalled& installed) {
   flush_marks();
   view_ = installed.view.id;
-  cuts_.installed(view_);
+  at_ = Position{view_.epoch, view_.number, {}, {}};
   log_.set_view(name_of(view_));
   std::string members;
   for (const protocol::Member& member : installed.view.members) members += (members.empty() ? "" : ",") + member.node.name;
   log_.notice(installed.restart ? "view installed (restart formation)" : "view installed", {{"MEMBERS", members}});
-  for (auto& [id, session] : by_id_) {
-    if (session->stage == Session::Stage::open) tell_what_was_missed(*session);
-  }
   if (!resynced_) return tell_state();
 
   // This node is back as a new one: the stream goes on here.
@@ -234,10 +231,10 @@ void LocalSessions::on(const protocol::ViewInstalled& installed) {
   resync.last_common = back.last_common;
   if (back.orphaned_from && back.orphaned_to) resync.orphaned = std::pair{*back.orphaned_from, *back.orphaned_to};
   resync.missed_from = {back.last_common.epoch, back.last_common.view, back.last_common.lane, back.last_common.seq + 1};
-  resync.missed_to = *cuts_.now();
+  resync.missed_to = *at_;
   Parcel parcel = parcel_of(resync);
   for (auto& [id, session] : by_id_) {
-    if (session->stage != Session::Stage::open) continue;
+    if (session->stage != Session::Stage::open || session->last_position) continue;  // a stream that ended elsewhere is told of its own
     session->queue.push(parcel.share());
     touch(*session);
   }
@@ -247,7 +244,6 @@ void LocalSessions::on(const protocol::ViewInstalled& installed) {
 void LocalSessions::on(const protocol::Resynced& resynced) {
   flush_marks();
   resynced_ = resynced;
-  cuts_.cut_back(resynced.last_common);
   log_.warning("this node was excluded and comes back as a new one",
                {{"ORPHANED", resynced.orphaned_from ? "yes" : "no"}, {"LAST_COMMON", std::to_string(resynced.last_common.seq.value)}});
   for (auto& [id, session] : by_id_) {
@@ -263,6 +259,9 @@ void LocalSessions::on(const protocol::StateChanged& changed) {
   log_.notice(std::string("state: ") + name_of(changed.state), {{"WAITS_FOR", status.waits_for}});
   tell_state();
   if (component_ == ComponentState::primary) {
+    for (auto& [id, session] : by_id_) {
+      if (session->stage == Session::Stage::open) tell_what_was_missed(*session);
+    }
     register_all();
   } else {
     std::vector<Session*> opening;

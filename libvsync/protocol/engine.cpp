@@ -352,6 +352,7 @@ std::optional<TimePoint> Engine::next_deadline() const {
 
 NodeId Engine::self() const { return parts_->self; }
 const Directory& Engine::directory() const { return parts_->directory; }
+Position Engine::common_part(Position position) const { return parts_->ends.common_part(position); }
 
 Status Engine::status() const {
   const Parts& p = *parts_;

@@ -102,6 +102,8 @@ class Engine {
   [[nodiscard]] NodeId self() const;  ///< a rejoin takes a new incarnation
   /// The group directory of this node's replica, read-only.
   [[nodiscard]] const class Directory& directory() const;
+  /// Of what an application delivered up to `position`, here or at another node: the last position that is in the order.
+  [[nodiscard]] Position common_part(Position position) const;
 
  private:
   struct Parts;

@@ -117,6 +117,7 @@ struct Engine::Parts {
   FailureDetector detector;
   PersistentState disk;            ///< as last written
   Directory directory;
+  ViewEnds ends;
   std::vector<Outcomes> outcomes;  ///< by lane
   std::unique_ptr<InView> in_view;
   std::optional<Coordinator> coordinator;

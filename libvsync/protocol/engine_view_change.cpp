@@ -291,13 +291,15 @@ bool Engine::Parts::finish_view(const Cut& cut) {
       hand_out({id.epoch, id.number, lane_id, next->first}, in_view->view.at(next->publisher).node, chunk, next->ordered_at);
     }
     Position last{id.epoch, id.number, lane_id, lane.delivered()};
+    ViewEnd end{id, lane_id, lane.delivered(), Seq{}};
     Seq at = tail_begin;
     for (const TailChunk& entry : lane.tail(cut.lanes[i])) {
       const Chunk& chunk = *entry.chunk;
       hand_out({id.epoch, id.number, lane_id, at}, in_view->view.at(entry.publisher).node, chunk, 0);
       at = at + chunk.count;
-      last.seq = at - 1;
+      last.seq = end.tail = at - 1;
     }
+    ends.add(end);
     if (last.seq != Seq{}) cut_end[i] = last;
   }
   return true;
@@ -413,7 +415,7 @@ void Engine::Parts::give_snapshot() {
     if (peer != nullptr && peer->node == member.node && peer->heartbeat.view == v.view.id && peer->heartbeat.loaded) continue;
     lacking = true;
     if (!again) continue;
-    send(member.node, Snapshot{v.view.id, mutant(Mutant::snapshot_late) ? directory.snapshot() : *v.snapshot}, true);
+    send(member.node, Snapshot{v.view.id, mutant(Mutant::snapshot_late) ? directory.snapshot() : *v.snapshot, ends.all()}, true);
   }
   if (again) v.snapshot_sent = now;
   if (!lacking) v.snapshot.reset();
@@ -422,6 +424,7 @@ void Engine::Parts::give_snapshot() {
 void Engine::Parts::on_frame(const Frame&, const Snapshot& snapshot) {
   if (in_view->loaded || in_view->wedged || !stores()) return;
   directory = Directory::from(snapshot.directory, config);
+  ends.learn(snapshot.ends);
   loaded_now();
   heartbeat();
 }

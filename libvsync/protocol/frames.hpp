@@ -13,6 +13,7 @@
 #include "protocol/directory_state.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/view.hpp"
+#include "protocol/view_ends.hpp"
 
 namespace vsync::protocol {
 
@@ -235,10 +236,12 @@ struct Formed {
   ViewId view;
 };
 
-/// Who: the most senior loaded payload holder, to a member that isn't loaded. The directory as it stood when `view` was installed.
+/// Who: the most senior loaded payload holder, to a member that isn't loaded. The directory as it stood when `view` was installed, and
+/// where the views before it ended.
 struct Snapshot {
   ViewId view;
   DirectoryState directory;
+  std::vector<ViewEnd> ends;
 };
 
 using Body = std::variant<Heartbeat, Data, Order, Ack, FetchData, FetchOrder, Prepare, Answer, Refused, Gather, Gathered, Accept,

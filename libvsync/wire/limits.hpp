@@ -35,6 +35,7 @@ inline constexpr std::size_t decisions_max = 4096;                ///< of one De
 inline constexpr std::size_t sessions_max = 1u << 20;             ///< of one snapshot
 inline constexpr std::size_t groups_max = 1u << 22;               ///< of one snapshot
 inline constexpr std::size_t group_members_max = 1u << 20;
+inline constexpr std::size_t view_ends_max = 1024;                ///< of one snapshot
 inline constexpr std::size_t free_text_bytes_max = 4096;          ///< reasons and error texts
 inline constexpr std::size_t persistent_bytes_max = 64u << 20;
 /// Every message number (Seqno, Seq, n) is below: the range of ordinary numbers and that of tails together.

@@ -249,13 +249,18 @@ struct Decided { chain @0 :List(Decision); }
 # `form`: from the lowest configured name when all configured peers are empty and connected; the receiver writes the cluster id to
 # its disk and answers `formed`. The view is the first one.
 
-# From the most senior loaded payload holder to a member that isn't loaded: the directory as it stood when `view` was installed.
+# From the most senior loaded payload holder to a member that isn't loaded: the directory as it stood when `view` was installed, and
+# where the views before it ended, so that the receiver can tell applications what they delivered in vain.
 struct Snapshot {
   view @0 :ViewId;
   sessions @1 :List(SessionState);  # ascending by session id
   groups @2 :List(GroupState);      # ascending by name
   groupViews @3 :UInt64;            # changes of any group so far
+  ends @4 :List(ViewEnd);           # oldest first
 }
+
+# The end of one lane of a view: the last number of the kept order, and of the tail behind it (0: none).
+struct ViewEnd { view @0 :ViewId; lane @1 :UInt16; ordinary @2 :UInt64; tail @3 :UInt64; }
 
 # ---- the group directory
 

@@ -135,6 +135,21 @@ protocol::GroupState read_group_state(peer_schema::GroupState::Reader in) {
                                                     [&](peer_schema::SessionId::Reader member) { return read_session(member, field); })};
 }
 
+void write(peer_schema::ViewEnd::Builder out, const protocol::ViewEnd& end) {
+  write(out.initView(), end.view);
+  out.setLane(end.lane.value);
+  out.setOrdinary(end.ordinary.value);
+  out.setTail(end.tail.value);
+}
+
+protocol::ViewEnd read_view_end(peer_schema::ViewEnd::Reader in) {
+  constexpr const char* field = "snapshot: end of a view";
+  return {.view = read_view_id(in.getView()),
+          .lane = read_lane(in.getLane(), field),
+          .ordinary = read_seq(in.getOrdinary(), field),
+          .tail = read_seq(in.getTail(), field)};
+}
+
 /// Equal directories must be equal bytes, so there is one order only.
 template <class States, class Key>
 bool ascending(const States& states, const Key& key) {
@@ -162,6 +177,8 @@ void write(peer_schema::Snapshot::Builder out, const protocol::Snapshot& snapsho
   for (unsigned i = 0; i < sessions.size(); ++i) write(sessions[i], directory.sessions[i]);
   auto groups = out.initGroups(size_of(directory.groups.size()));
   for (unsigned i = 0; i < groups.size(); ++i) write(groups[i], directory.groups[i]);
+  auto ends = out.initEnds(size_of(snapshot.ends.size()));
+  for (unsigned i = 0; i < ends.size(); ++i) write(ends[i], snapshot.ends[i]);
 }
 
 protocol::Snapshot read(peer_schema::Snapshot::Reader in) {
@@ -171,6 +188,7 @@ protocol::Snapshot read(peer_schema::Snapshot::Reader in) {
   directory.group_views = in.getGroupViews();
   directory.sessions = read_list<protocol::SessionState>(in.getSessions(), sessions_max, "snapshot: sessions", read_session_state);
   directory.groups = read_list<protocol::GroupState>(in.getGroups(), groups_max, "snapshot: groups", read_group_state);
+  snapshot.ends = read_list<protocol::ViewEnd>(in.getEnds(), view_ends_max, "snapshot: ends of views", read_view_end);
   require(ascending(directory.sessions, &protocol::SessionState::session), "snapshot: sessions", "are not in ascending order");
   require(ascending(directory.groups, &protocol::GroupState::group), "snapshot: groups", "are not in ascending order");
   return snapshot;

@@ -3,6 +3,7 @@
 
 import unittest
 
+from applications import position
 from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest
 
 
@@ -50,6 +51,33 @@ class Partition(ClusterTest):
 
     def test_three_of_five_go_on_and_two_block_and_return(self):
         self.minority_blocks_and_returns(5, ["c", "d", "e"], ["a", "b"])
+
+    def test_a_restarted_daemon_tells_its_applications_what_they_delivered_in_vain(self):
+        """They outlive their daemon, which has forgotten everything when it comes back: the others tell it where their views ended."""
+        lab = self.netns_lab(3)
+        subscribers = {node: self.subscriber(lab, node, "prices") for node in lab.nodes}
+        publisher = self.publisher(lab, "a", "prices", rate=1000)
+        subscribers["a"].wait_count(500)
+        self.assertEqual(lab.wait_common_view()["sequencer"], "a")
+        lab.partition("a / b,c")
+        lab.wait_common_view(["b", "c"], VIEW_WITHIN_S)
+        lab.wait_state("a", "blocked")
+        lab.kill("a")
+        there = {where for where, _, _ in subscribers["b"].messages()}
+        in_vain = [where for where, _, _ in subscribers["a"].messages() if where not in there]
+        self.assertTrue(in_vain, "it went on for as long as its lease lasted")
+        lab.heal()
+        lab.start("a")
+        lab.wait_common_view(within_s=VIEW_WITHIN_S)
+        _, resync = subscribers["a"].wait(lambda event: event["event"] == "resync", "the resync")
+        self.assertTrue(resync["orphaned"], "that it delivered something in vain")
+        first, last = (position({"position": resync["orphaned"][end]}) for end in ("from", "to"))
+        self.assertLessEqual(first, in_vain[0])
+        self.assertEqual(last, in_vain[-1])
+        self.assertEqual([where for where in there if first <= where <= last], [])
+        self.assert_ok(publisher)
+        self.assert_complete(subscribers["b"], [publisher])
+        self.assert_same([subscribers["b"], subscribers["c"]])
 
     def test_a_full_split_blocks_all_and_the_same_view_goes_on_after_the_heal(self):
         lab = self.netns_lab(3)

@@ -85,6 +85,27 @@ TEST_F(Restart, AJoinerThatWasPausedHandsNothingOutBeforeItHearsThatItsViewGoesO
   EXPECT_GT(cluster.now(), woken + 400us);  // there and back
 }
 
+// Its applications are still there, and ask.
+TEST_F(Restart, WhoRestartsLearnsWhatItsFormerLifeDeliveredInVain) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1));
+  ASSERT_TRUE(delivers("b", 1));
+  isolate("a");
+  ASSERT_TRUE(cluster.publish("a", 1, 2, 5));
+  ASSERT_TRUE(delivers("a", 6)) << "it is the sequencer, and has its lease";
+  const Delivered latest = cluster.all<Delivered>("a").back();
+  Position last = latest.first;
+  last.seq = last.seq + (latest.chunk.count - 1);
+  ASSERT_TRUE(settled({"b", "c"}));
+  cluster.crash("a");
+  cluster.heal();
+  cluster.start("a");
+  ASSERT_TRUE(settled(abc));
+  const Position kept = cluster.all<Delivered>("b").front().first;
+  EXPECT_EQ(cluster.at("b").common_part(last), kept);
+  EXPECT_EQ(cluster.at("a").common_part(last), kept);
+  EXPECT_EQ(cluster.at("a").common_part(kept), kept);
+}
+
 TEST(Formation, IsNotUndoneByACrashBeforeTheFirstViewIsOnDisk) {
   Cluster cluster(abc);
   cluster.start_all();

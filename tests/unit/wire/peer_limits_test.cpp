@@ -226,6 +226,14 @@ TEST(PeerLimits, ASnapshotIsSorted) {
   EXPECT_EQ(error_of(snapshot), "snapshot: sessions: are not in ascending order");
 }
 
+TEST(PeerLimits, ASnapshotNamesNotMoreEndsOfViewsThanAreKept) {
+  protocol::Snapshot snapshot;
+  snapshot.ends.resize(view_ends_max);
+  EXPECT_EQ(error_of(snapshot), "");
+  snapshot.ends.resize(view_ends_max + 1);
+  EXPECT_EQ(error_of(snapshot), "snapshot: ends of views: the list is too long");
+}
+
 TEST(PeerLimits, OnlyAHomelessSessionHasNoNode) {
   protocol::Snapshot snapshot;
   snapshot.directory.sessions = {{.session = {1, 1}, .homeless = true}};

@@ -138,7 +138,10 @@ SessionState session_state(Random& random, SessionId session) {
 }
 
 Snapshot snapshot(Random& random) {
-  Snapshot snapshot{.view = view_id(random), .directory = {}};
+  Snapshot snapshot{.view = view_id(random), .directory = {}, .ends = random.list(10, [&] {
+                      return ViewEnd{.view = view_id(random), .lane = lane(random), .ordinary = {random.number(0, number_end - 1)},
+                                     .tail = {random.number(0, number_end - 1)}};
+                    })};
   snapshot.directory.group_views = random.bits();
   auto sessions = random.list(20, [&] { return random.session(); });
   std::sort(sessions.begin(), sessions.end());

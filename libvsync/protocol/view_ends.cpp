@@ -1,0 +1,27 @@
+#include "protocol/view_ends.hpp"
+
+#include <algorithm>
+
+namespace vsync::protocol {
+
+void ViewEnds::add(const ViewEnd& end) {
+  ends_.push_back(end);
+  if (ends_.size() > kept) ends_.pop_front();
+}
+
+void ViewEnds::learn(const std::vector<ViewEnd>& ends) {
+  ends_.clear();
+  for (const ViewEnd& end : ends) add(end);
+}
+
+Position ViewEnds::common_part(Position position) const {
+  const auto end = std::find_if(ends_.begin(), ends_.end(), [&](const ViewEnd& each) {
+    return each.view == ViewId{position.epoch, position.view} && each.lane == position.lane;
+  });
+  if (end == ends_.end()) return position;
+  const bool in_tail = position.seq >= tail_begin && end->tail != Seq{};
+  position.seq = std::min(position.seq, in_tail ? end->tail : end->ordinary);
+  return position;
+}
+
+}  // namespace vsync::protocol
