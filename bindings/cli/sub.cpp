@@ -94,7 +94,10 @@ class Subscriber {
     lost_ = true;
   }
 
-  void on(const Resync& resync) { notice("a resync: this host was away since " + to_string(resync.last_common)); }
+  void on(const Resync& resync) {
+    notice("a resync: this host was away since " + to_string(resync.last_common));
+    lost_ = true;
+  }
   void on(const Disconnected& disconnected) {
     disconnected_ = true;
     notice(disconnected.reason + "; waiting for it");

@@ -84,8 +84,8 @@ struct StateChange {
   std::uint64_t view_number = 0;
 };
 
-/// This host was away and is back. What it delivered in `orphaned` (first and last position) is not in the primary's order
-/// and must be taken back; what was ordered from `missed_from` to `missed_to` follows, or is named by a Gap.
+/// This host was away and is back. What this connection delivered in `orphaned` (first and last position) is not in the primary's order
+/// and must be taken back. What was ordered from `missed_from` to `missed_to` does not follow: nobody keeps it for who was away.
 struct Resync {
   Position last_common;
   std::optional<std::pair<Position, Position>> orphaned;

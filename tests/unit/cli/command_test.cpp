@@ -236,6 +236,15 @@ TEST_F(CommandTest, SubReportsAGapAsLoss) {
   EXPECT_THAT(sub->printed(), HasSubstr("gap"));
 }
 
+TEST_F(CommandTest, SubReportsAResyncAsLoss) {
+  auto sub = run({"sub", "a", "--count", "1", "--raw"});
+  ASSERT_TRUE(daemon.wait_for<wire::Join>());
+  daemon.send(wire::Resync{at(4), std::nullopt, at(5), at(9)});
+  deliver(10, "hello");
+  EXPECT_EQ(sub->status(), loss) << "what was ordered meanwhile doesn't come";
+  EXPECT_THAT(sub->complaints(), HasSubstr("resync"));
+}
+
 TEST_F(CommandTest, SubReportsARefusedJoin) {
   daemon.change([](auto& behaviour) { behaviour.grant_joins = false; });
   auto sub = run({"sub", "a"});
