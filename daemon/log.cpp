@@ -29,6 +29,11 @@ bool stderr_is_the_journal() {
   return stream == std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 const char* name_of(Severity severity) {
   switch (severity) {
     case Severity::error: return "error";
@@ -76,7 +81,7 @@ std::uint64_t RateLimit::take_suppressed() { return std::exchange(suppressed_, 0
 Log::Log(Severity threshold)
     : threshold_(threshold),
       journal_(stderr_is_the_journal()),
-      colour_(isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr) {}
+      colour_(isatty(STDERR_FILENO) == 1 && environment("NO_COLOR").empty() && environment("TERM") != "dumb") {}
 
 void Log::limited(RateLimit& limit, Severity severity, std::string_view text, std::initializer_list<Field> fields) {
   if (severity > threshold_ || !limit.allow(boot_now())) return;

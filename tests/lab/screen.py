@@ -14,7 +14,7 @@ class Screen:
         self._out = out
         out.reconfigure(errors="replace")  # a terminal that has no such characters
         self.moves = out.isatty() and os.environ.get("TERM") != "dumb"
-        self._colours = self.moves and "NO_COLOR" not in os.environ
+        self._colours = self.moves and not os.environ.get("NO_COLOR")
         self._line_shown = False
 
     def paint(self, text, colour):
