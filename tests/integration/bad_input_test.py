@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Bad input on both sockets of a running daemon ends that session with an error, and nothing else."""
 
+import contextlib
 import os
 import random
 import socket
@@ -12,6 +13,7 @@ import zmtp
 from support import EVENT_WITHIN_S, SANITIZED, ClusterTest, wait_until
 
 MUTATIONS = 2000 if SANITIZED else 10000
+STORM = 500
 MEMORY_GROWTH_MAX = (256 if SANITIZED else 64) << 20
 
 
@@ -111,6 +113,16 @@ class BadInput(ClusterTest):
                 connection.sendall(zmtp.message(zmtp.with_fresh_session(hello), b"") + zmtp.message(envelope, body))
                 connection.shutdown(socket.SHUT_WR)
         self.assertGreater(self.bad_sessions(), MUTATIONS // 20, "the mutations reached the daemon")
+        self.assert_unharmed()
+
+    def test_a_storm_of_connections_finds_room_while_the_daemon_is_busy(self):
+        """ZeroMQ's own backlog is 100; a refused connect shows as seconds of delay at hundreds of applications that start at once."""
+        self.cluster.pause("a")
+        with contextlib.ExitStack() as crowd:
+            for _ in range(STORM):
+                connection = crowd.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+                connection.connect(self.cluster.socket("a"))  # BlockingIOError if there is no room
+            self.cluster.resume("a")
         self.assert_unharmed()
 
     def test_bytes_that_are_no_zeromq(self):

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <cstring>
+#include <ctime>
 #include <random>
 
 #include "daemon/unique_fd.hpp"
@@ -198,6 +199,16 @@ TEST(Descriptors, ConnectionsWithoutEndAreTurnedAwayAndTheDaemonLives) {
     }
     honest.send(wire::Query{1, wire::Query::What::status, ""});
     EXPECT_TRUE(honest.expect<wire::QueryAnswer>()) << "who is connected works on";
+    clockid_t clock{};
+    ASSERT_EQ(clock_getcpuclockid(child, &clock), 0);
+    const auto used = [&] {
+      timespec time{};
+      clock_gettime(clock, &time);
+      return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+    };
+    const auto before = used();
+    EXPECT_FALSE(honest.expect<wire::Gap>(300ms));
+    EXPECT_LT(used() - before, 150ms) << "what can't be accepted doesn't keep a thread busy";
   }
   Client later(context, configuration.socket);
   EXPECT_TRUE(later.open(2)) << "and others connect again when the crowd has gone";

@@ -57,6 +57,41 @@ class Layers(unittest.TestCase):
                 self.assertIsNone(CLOCKS.search(code), where)
 
 
+class Build(unittest.TestCase):
+    """Traps of the tools, each of which cost somebody a day."""
+
+    def meson_files(self):
+        return [ROOT / "meson.build", *(path for folder in ("libvsync", "daemon", "bindings", "config", "systemd", "tests")
+                                        for path in (ROOT / folder).rglob("meson.build"))]
+
+    def test_a_changed_schema_is_compiled_again_wherever_it_is_imported(self):
+        """capnp writes no depfile and Meson's generator() knows nothing of imports: every schema is named for all of them."""
+        text = (ROOT / "libvsync/wire/meson.build").read_text()
+        named = set(re.findall(r"'(\w+\.capnp)'", re.search(r"wire_schemas = files\((.*?)\)", text, re.DOTALL)[1]))
+        self.assertEqual(named, {path.name for path in (ROOT / "libvsync/wire").glob("*.capnp")})
+        self.assertIn("depend_files: wire_schemas", text)
+        self.assertEqual([str(path) for path in self.meson_files() if "generator(" in path.read_text()], [])
+
+    def test_nothing_uses_what_debians_zeromq_has_not(self):
+        """Its drafts are not built in."""
+        drafts = re.compile(r"ZMQ_BUILD_DRAFT_API|ZMQ_(?:ROUTER_NOTIFY|DISCONNECT_MSG|HELLO_MSG|RECONNECT_STOP|SERVER|CLIENT|RADIO|DISH)\b")
+        for folder in ("libvsync", "daemon", "bindings", "tests"):
+            for path in sources(folder):
+                self.assertIsNone(drafts.search(path.read_text()), str(path))
+
+    def test_scripts_are_run_by_debians_python(self):
+        """Another one that comes first in PATH has none of its modules."""
+        for folder in ("daemon", "bindings", "config", "systemd", "tests"):
+            for path in (path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in ("", ".py")):
+                text = path.read_bytes()
+                if text.startswith(b"#!") and b"python" in text.splitlines()[0]:
+                    self.assertEqual(text.splitlines()[0], b"#!/usr/bin/python3", str(path))
+                elif text.startswith(b"#!"):
+                    self.assertEqual(re.findall(rb"(?<!/usr/bin/)\bpython3?\b", re.sub(rb"#.*", b"", text)), [], str(path))
+        for path in self.meson_files():
+            self.assertIsNone(re.search(r"import\('python'\)|find_program\('python", path.read_text()), str(path))
+
+
 class Documents(unittest.TestCase):
 
     def test_every_folder_says_what_lives_there(self):
