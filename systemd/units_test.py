@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The units are sound and hardened: systemd-analyze verify and security, which need no running systemd."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -44,6 +45,15 @@ class Units(unittest.TestCase):
                 judged = run("systemd-analyze", "security", "--offline=true", f"--threshold={int(EXPOSURE_MAX * 10)}", "--no-pager",
                              str(self.startable(unit)))
                 self.assertEqual(judged.returncode, 0, judged.stdout + judged.stderr)
+
+    @unittest.skipUnless(shutil.which("meson"), "no meson here")
+    def test_the_documentation_that_they_name_is_installed(self):
+        build = UNITS[0].resolve().parent.parent
+        listed = run("meson", "introspect", "--installed", str(build))
+        installed = set(json.loads(listed.stdout).values())
+        for unit in UNITS:
+            for document in re.findall(r"^Documentation=file:(.*)$", unit.read_text(), re.MULTILINE):
+                self.assertIn(document, installed)
 
     def test_each_cluster_has_its_own_socket_state_and_configuration(self):
         template = next(unit for unit in UNITS if "@" in unit.name).read_text()
