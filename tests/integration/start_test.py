@@ -10,7 +10,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import EVENT_WITHIN_S, Lab, find_build, wait_until
+from support import EVENT_WITHIN_S, ClusterTest, Lab, find_build, wait_until
 
 import processes
 
@@ -177,6 +177,25 @@ class Start(unittest.TestCase):
             self.skipTest("tmpfs can't be mounted here")
         self.addCleanup(subprocess.run, ["umount", str(place)])
         return place
+
+
+class Bootstrap(ClusterTest):
+
+    def test_an_operator_makes_one_daemon_a_cluster_and_the_others_join_it(self):
+        lab = self.lab(3, check=False)  # disks are emptied
+        for node in lab.nodes:
+            lab.kill(node)
+            shutil.rmtree(lab.directory / node / "state")
+        lab.start("a")
+        self.assertEqual(lab.wait_answer("a")["state"], "joining")
+        self.assertEqual(lab.vsync("a", "bootstrap").returncode, 0)
+        self.assertEqual(lab.wait_state("a", "primary")["waits_for"], "")
+        for node in ("b", "c"):
+            lab.start(node)
+        lab.wait_common_view()
+        again = lab.vsync("a", "bootstrap")
+        self.assertEqual(again.returncode, 4)
+        self.assertIn("has installed a view before", again.stderr)
 
 
 class TestLab(unittest.TestCase):
