@@ -90,7 +90,7 @@ void LocalSessions::register_all() {
   proposed_.insert(proposed_.end(), deferred_.begin(), deferred_.end());
   deferred_.clear();
   for (auto& [id, session] : by_id_) {
-    if (!std::exchange(session->submitted, true)) propose(protocol::OpenSession{id, engine_.self(), session->application});
+    if (!std::exchange(session->submitted, true)) propose_open(*session);
     for (auto& [group, subscription] : session->subscriptions) {
       if (!std::exchange(subscription.submitted, true)) propose(protocol::JoinGroup{id, group});
     }
@@ -159,7 +159,7 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   session.id = opening.session;
   session.application = opening.application;
   session.last_position = opening.last_position;
-  session.spoke_before = opening.last_n > 0;
+  session.spoke = opening.last_n > 0;
   session.opened_at = session.heard_at = session.speed_at = now_;
   if (const auto credentials = request.credentials()) {
     session.credentials = *credentials;
@@ -171,7 +171,12 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   by_id_[session.id] = &session;
   if (component_ != ComponentState::primary) return welcome(session);
   session.submitted = true;
-  propose(protocol::OpenSession{session.id, engine_.self(), session.application});
+  propose_open(session);
+}
+
+void LocalSessions::propose_open(Session& session) {
+  session.resumes = session.spoke;
+  propose(protocol::OpenSession{session.id, engine_.self(), session.application, session.resumes});
 }
 
 // The same application on a new connection. Its session goes on as the directory has it: groups it is in stay its own, and it
@@ -181,6 +186,8 @@ bool LocalSessions::take_over(Session& session, const wire::Open&) {
   if (former == nullptr) return false;
   session.submitted = former->submitted;
   session.registered = former->registered;
+  session.resumes = former->resumes;
+  session.spoke = session.spoke || former->spoke;
   const bool welcomed = former->stage == Session::Stage::open;
   end(*former, ErrorCode::session_moved, "the session was opened on another connection", std::nullopt);
   by_id_[session.id] = &session;

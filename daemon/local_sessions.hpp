@@ -84,6 +84,7 @@ class LocalSessions {
   void judge_lag(Session& session);
   void ping(Session& session);
   void propose(protocol::DirectoryOp op) { proposed_.push_back(std::move(op)); }
+  void propose_open(Session& session);
   void keep_unsubmitted(const protocol::DirectoryOps& ops, std::size_t from);
   void register_all();
 

@@ -54,7 +54,8 @@ struct Session {
   // ---- in the directory
   bool submitted = false;   ///< OpenSession is under way or has been
   bool registered = false;  ///< the directory knows that it lives here
-  bool spoke_before = false;  ///< it has published in an earlier connection or incarnation: its session must still be known
+  bool spoke = false;       ///< it has published, here or in an earlier connection
+  bool resumes = false;     ///< OpenSession said so: what isn't known any more is not begun anew
   std::optional<protocol::Position> last_position;  ///< where an earlier connection of it ended, until answered
   std::map<std::string, Subscription, std::less<>> subscriptions;
   wire::DeliverOn waits_for = wire::DeliverOn::order;  ///< the strictest of its subscriptions

@@ -135,7 +135,7 @@ LocalSessions::Taken LocalSessions::publish(Session& session, const wire::Publis
   auto taken = engine_.publish(now_, session.id, head.first_n, head.count, protocol::Lane{}, head.level, body);
   if (tap_) tap_(session.id, head, body, taken.has_value());
   if (taken) {
-    session.spoke_before = true;
+    session.spoke = true;
     settle(session, head, body.size());
     return Taken::yes;
   }

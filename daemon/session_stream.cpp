@@ -173,6 +173,13 @@ void LocalSessions::on(const protocol::GroupViewChanged& changed) {
 void LocalSessions::on(const protocol::SessionChanged& changed) {
   Session* session = find(changed.session);
   if (session == nullptr) return;
+  if (changed.refused) {
+    // A record of a former connection may have come too late as well.
+    const bool own = changed.node == engine_.self() && changed.resumed == session->resumes;
+    if (!own || session->registered) return;
+    session->submitted = false;
+    return end(*session, ErrorCode::session_expired, "the session ended while it was away", std::nullopt);
+  }
   if (!changed.open) {
     // While it opens, this is the end of a former connection of it.
     if (!session->registered) return;
@@ -182,10 +189,6 @@ void LocalSessions::on(const protocol::SessionChanged& changed) {
   if (changed.node != engine_.self()) {
     if (!session->registered) return;
     return end(*session, ErrorCode::session_moved, "the session was opened at " + changed.node.name, std::nullopt);
-  }
-  if (session->spoke_before && !changed.resumed && !session->registered) {
-    return end(*session, ErrorCode::session_expired, "the session ended while it was away",
-               protocol::LeaveReason::expired);
   }
   session->registered = true;
   welcome(*session);

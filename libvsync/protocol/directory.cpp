@@ -17,9 +17,16 @@ void Directory::apply(const DirectoryOp& op, const NodeId& publisher, Position a
 
 void Directory::apply_one(const OpenSession& op, const NodeId&, Position, std::vector<Event>& out) {
   if (op.session.empty() || op.node.name.empty()) return;
+  const Session* known = find_session(op.session);
+  if (known != nullptr && known->node == op.node) return;
+  const bool spoke = known != nullptr ? delivered_.has_spoken(op.session) : ended_.contains(op.session);
+  if (op.resume ? known == nullptr : spoke) {
+    out.push_back(SessionChanged{
+        .session = op.session, .node = op.node, .reason = LeaveReason::expired, .resumed = op.resume, .refused = true});
+    return;
+  }
   const auto [place, is_new] = sessions_.try_emplace(op.session);
   Session& session = place->second;
-  if (!is_new && session.node == op.node) return;
   if (is_new) {
     session.id = op.session;
     session.application = op.application;
@@ -38,6 +45,7 @@ void Directory::apply_one(const CloseSession& op, const NodeId& publisher, Posit
   if (!holds) return;
   leave_all(*session, op.reason, at, out);
   out.push_back(SessionChanged{.session = op.session, .node = session->node, .open = false, .reason = op.reason});
+  if (delivered_.has_spoken(op.session)) ended_.add(op.session);
   delivered_.close(op.session);
   sessions_.erase(op.session);
 }
@@ -197,6 +205,7 @@ DirectoryState Directory::snapshot() const {
     GroupState& one = state.groups.emplace_back(GroupState{.group = name, .view_number = group.number, .members = {}});
     for (const Session* member : group.members) one.members.push_back(member->id);
   }
+  state.ended = ended_.snapshot();
   return state;
 }
 
@@ -211,6 +220,7 @@ Directory Directory::from(const DirectoryState& state, const Config& config) {
     if (!one.homeless) session.node = one.node;
     directory.delivered_.restore(one.session, one.lanes);
   }
+  for (SessionId session : state.ended) directory.ended_.add(session);
   for (const GroupState& one : state.groups) {
     for (SessionId member : one.members) {
       Session* session = directory.find_session(member);
@@ -232,6 +242,7 @@ std::uint64_t Directory::digest() const {
     digest.add(id).add(session.node).add(session.application).add(std::uint64_t{session.homeless});
     delivered_.add_to(digest, id);
   }
+  ended_.add_to(digest);
   return digest.value();
 }
 

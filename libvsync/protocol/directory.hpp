@@ -20,6 +20,7 @@
 #include "protocol/config.hpp"
 #include "protocol/directory_op.hpp"
 #include "protocol/directory_state.hpp"
+#include "protocol/ended_sessions.hpp"
 #include "protocol/events.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/session_table.hpp"
@@ -53,7 +54,9 @@ class Directory {
 
   /// Applies the record that stands at `at`, sent by `publisher`'s daemon, and appends what changed to `out`.
   ///
-  /// OpenSession of a session with another home moves it. CloseSession(expired) ends a session only if it is homeless,
+  /// OpenSession of a session with another home moves it. One that says that the session published before opens none that isn't
+  /// known; one that says that it didn't opens and moves none that did, as long as that is remembered: such records came too late,
+  /// change nothing, and their home is told (SessionChanged::refused). CloseSession(expired) ends a session only if it is homeless,
   /// CloseSession(removed) always, any other only if its home says so: it may have moved while its old home gave it up.
   void apply(const DirectoryOp& op, const NodeId& publisher, Position at, std::vector<Event>& out);
 
@@ -106,6 +109,7 @@ class Directory {
   std::map<SessionId, Session> sessions_;  ///< never moved in memory: groups point to them
   Groups groups_;                          ///< likewise: sessions point to the names
   SessionTable delivered_;
+  EndedSessions ended_;
   std::uint64_t group_views_ = 0;          ///< all changes of all groups; no group's number is above it
   std::uint64_t groups_digest_ = 0;        ///< sum of the groups' digests
 };

@@ -16,6 +16,9 @@ struct OpenSession {
   SessionId session;
   NodeId node;
   std::string application;  ///< what the application calls itself; shown in group views
+  /// The session has published before. It goes on only where the directory knows it; a session that ended is never begun anew under
+  /// its number, or its retries would be delivered again. Without it: nothing was ever published, so nothing can come twice.
+  bool resume = false;
   bool operator==(const OpenSession&) const = default;
 };
 

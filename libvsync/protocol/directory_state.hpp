@@ -40,11 +40,12 @@ struct GroupState {
   bool operator==(const GroupState&) const = default;
 };
 
-/// Sorted by session id and by group name, so that equal directories are equal bytes.
+/// `sessions` and `groups` are sorted by session id and by group name, so that equal directories are equal bytes.
 struct DirectoryState {
   std::uint64_t group_views = 0;  ///< changes of any group so far: a group made again gets a number above its last one
   std::vector<SessionState> sessions;
   std::vector<GroupState> groups;
+  std::vector<SessionId> ended;   ///< sessions that published and ended last, oldest first
   bool operator==(const DirectoryState&) const = default;
 };
 

@@ -57,15 +57,18 @@ struct GroupViewChanged {
   std::vector<Departure> left;
 };
 
-/// A session opened, moved or ended at this point of the order, as the directory has it now.
+/// A session opened, moved or ended at this point of the order, as the directory has it now; or a record that would have opened it
+/// came too late.
 struct SessionChanged {
   SessionId session;
   NodeId node;
   bool open = false;
   LeaveReason reason = LeaveReason::left;
-  /// (open) it was known before and moved here: what it delivered is remembered. False for an application that comes back
-  /// means that its session had ended meanwhile: it is told session_expired, or its retries would be delivered again.
+  /// (open) it was known before and moved here: what it delivered is remembered. (refused) what the record said.
   bool resumed = false;
+  /// (not open, expired) nothing changed: the session ended before the record of `node` came to its turn, or has published since that
+  /// record was sent. Concerns `node` alone, which tells its application session_expired.
+  bool refused = false;
 };
 
 /// Confirmation of everything up to `up_to` in its lane and view. Speaks of the members of `of_view`.

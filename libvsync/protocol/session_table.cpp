@@ -116,6 +116,12 @@ std::uint64_t SessionTable::last_n(SessionId session, Lane lane) const {
   return delivered ? delivered->last_n() : 0;
 }
 
+bool SessionTable::has_spoken(SessionId session) const {
+  const auto found = sessions_.find(session);
+  return found != sessions_.end() &&
+         std::ranges::any_of(found->second, [](const LaneWindow& lane) { return lane.window.last_n() > 0; });
+}
+
 std::vector<SessionLane> SessionTable::snapshot(SessionId session) const {
   std::vector<SessionLane> lanes;
   const auto found = sessions_.find(session);

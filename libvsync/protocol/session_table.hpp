@@ -53,6 +53,8 @@ class SessionTable {
   void open(SessionId session);
   void close(SessionId session);
   [[nodiscard]] bool knows(SessionId session) const { return sessions_.contains(session); }
+  /// Something of it was delivered.
+  [[nodiscard]] bool has_spoken(SessionId session) const;
 
   /// Messages `first_n` .. `first_n + count - 1` come to their turn at `first` onwards. Records where the new ones stand.
   /// Numbers may be left out: a rejected publish never comes.

@@ -46,7 +46,7 @@ struct Open {
   version @0 :UInt16;
   session @1 :SessionId;      # random, made by the client library; the same after a reconnect
   application @2 :Text;       # what it calls itself in group views
-  lastN @3 :UInt64;           # highest n it has used, 0 if none
+  lastN @3 :UInt64;           # highest n it has used, 0 if none; above 0 the session goes on where it is known, or has expired
   hasPosition @4 :Bool;
   lastPosition @5 :Position;  # last position seen on an earlier connection; the daemon answers with Resync if something follows from it
 }

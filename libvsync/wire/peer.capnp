@@ -257,6 +257,7 @@ struct Snapshot {
   groups @2 :List(GroupState);      # ascending by name
   groupViews @3 :UInt64;            # changes of any group so far
   ends @4 :List(ViewEnd);           # oldest first
+  ended @5 :List(SessionId);        # sessions that published and ended last, oldest first; at most 1024
 }
 
 # The end of one lane of a view: the last number of the kept order, and of the tail behind it (0: none).
@@ -278,7 +279,8 @@ struct DirectoryOp {
   }
 }
 
-struct OpenSession { node @0 :NodeId; application @1 :Text; }
+# `resume`: it has published before, so it may go on where it is known and never begin anew.
+struct OpenSession { node @0 :NodeId; application @1 :Text; resume @2 :Bool; }
 
 # A run of a session's messages and where it was delivered, kept so that a retry learns its first position.
 struct SessionRun {

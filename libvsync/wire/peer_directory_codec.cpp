@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "protocol/ended_sessions.hpp"
 #include "wire/peer_frames.hpp"
 
 namespace vsync::wire {
@@ -24,6 +25,7 @@ struct OpWriter {
     auto open = out.initOpenSession();
     write(open.initNode(), op.node);
     open.setApplication(text_of(op.application));
+    open.setResume(op.resume);
   }
   void operator()(const protocol::CloseSession& op) {
     write(out.initSession(), op.session);
@@ -55,7 +57,8 @@ protocol::DirectoryOp read_op(peer_schema::DirectoryOp::Reader in) {
       const auto open = in.getOpenSession();
       return protocol::OpenSession{.session = session,
                                    .node = read_node(open.getNode(), op_field),
-                                   .application = read_application(open.getApplication(), op_field)};
+                                   .application = read_application(open.getApplication(), op_field),
+                                   .resume = open.getResume()};
     }
     case peer_schema::DirectoryOp::CLOSE_SESSION: return protocol::CloseSession{.session = session, .reason = reason};
     case peer_schema::DirectoryOp::JOIN_GROUP:
@@ -179,6 +182,8 @@ void write(peer_schema::Snapshot::Builder out, const protocol::Snapshot& snapsho
   for (unsigned i = 0; i < groups.size(); ++i) write(groups[i], directory.groups[i]);
   auto ends = out.initEnds(size_of(snapshot.ends.size()));
   for (unsigned i = 0; i < ends.size(); ++i) write(ends[i], snapshot.ends[i]);
+  auto ended = out.initEnded(size_of(directory.ended.size()));
+  for (unsigned i = 0; i < ended.size(); ++i) write(ended[i], directory.ended[i]);
 }
 
 protocol::Snapshot read(peer_schema::Snapshot::Reader in) {
@@ -189,6 +194,9 @@ protocol::Snapshot read(peer_schema::Snapshot::Reader in) {
   directory.sessions = read_list<protocol::SessionState>(in.getSessions(), sessions_max, "snapshot: sessions", read_session_state);
   directory.groups = read_list<protocol::GroupState>(in.getGroups(), groups_max, "snapshot: groups", read_group_state);
   snapshot.ends = read_list<protocol::ViewEnd>(in.getEnds(), view_ends_max, "snapshot: ends of views", read_view_end);
+  directory.ended = read_list<protocol::SessionId>(
+      in.getEnded(), protocol::EndedSessions::kept, "snapshot: ended sessions",
+      [](peer_schema::SessionId::Reader session) { return read_session(session, "snapshot: ended session"); });
   require(ascending(directory.sessions, &protocol::SessionState::session), "snapshot: sessions", "are not in ascending order");
   require(ascending(directory.groups, &protocol::GroupState::group), "snapshot: groups", "are not in ascending order");
   return snapshot;

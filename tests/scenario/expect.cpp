@@ -75,7 +75,8 @@ std::uint64_t Script::delivered_at(Host host, const protocol::SessionId& session
 void Script::expect(const Words& words) {
   if (words.size() < 3) return fail("expect what?");
   const std::string& what = words[1];
-  if (what == "delivered" || what == "nowhere" || what == "ok" || what == "rejected" || what == "expired" || what == "open") {
+  if (what == "delivered" || what == "nowhere" || what == "ok" || what == "rejected" || what == "expired" || what == "open" ||
+      what == "ended") {
     return expect_session(words);
   }
   const auto at = std::find(words.begin(), words.end(), "at");
@@ -132,6 +133,7 @@ void Script::expect_session(const Words& words) {
     for (Host h = 0; h < names_.size(); ++h) check(delivered_at(h, id, n) == 0, names_[h] + " delivered it");
     return;
   }
+  if (what == "ended") return check(session(words[2]).counts().expired > 0, "nobody told it so");
   const auto outcome = session(words[2]).outcome_of(n);
   const std::string is = outcome ? name_of(*outcome) : "open";
   check(is == what, "it is " + is);

@@ -26,7 +26,7 @@ void Session::renew() {
   application_ = "app" + std::to_string(index_ + 1);
   state_ = State::away;
   home_.reset();
-  was_open_ = asked_ = false;
+  spoke_ = false;
   next_n_ = 1;
   unresolved_.clear();
   groups_.clear();
@@ -41,10 +41,8 @@ void Session::attach(Host home) {
   wait_for_writable_ = false;
 }
 
-// What it had sent there is as good as not sent: the outcome can't reach it any more. But a session that asked to be resumed and
-// goes before the answer can't know whether it had expired and began anew: to resend would risk a second delivery.
+// What it had sent there is as good as not sent: the outcome can't reach it any more.
 void Session::detach() {
-  if (asked_ && was_open_) return renew();
   home_.reset();
   state_ = State::away;
   for (Run& run : unresolved_) run.sent = false;
@@ -64,9 +62,7 @@ void Session::choose_home(std::deque<Node>& nodes) {
 
 bool Session::try_open(std::deque<Node>& nodes) {
   Node& node = nodes[*home_];
-  if (!node.responsive() || !node.submit({protocol::OpenSession{id_, node.id(), application_}})) return false;
-  asked_ = true;
-  return true;
+  return node.responsive() && node.submit({protocol::OpenSession{id_, node.id(), application_, spoke_}});
 }
 
 void Session::act(std::deque<Node>& nodes, bool publishing) {
@@ -135,7 +131,7 @@ void Session::send_unsent(std::deque<Node>& nodes) {
     }
     patience_ = 0;
     counts_.resent += run->tried ? 1 : 0;
-    run->sent = run->tried = true;
+    run->sent = run->tried = spoke_ = true;
   }
 }
 
@@ -217,14 +213,15 @@ void Session::on_event(Host home, const protocol::Event& event, const protocol::
     patience_ = 0;
     wait_for_writable_ = false;
   } else if (const auto* changed = std::get_if<protocol::SessionChanged>(&event); changed && changed->session == id_) {
-    // Opened anew under its old number: it had expired, and what is resent now would be delivered again.
-    const bool forgotten = changed->open && !changed->resumed && was_open_;
-    if (!changed->open || forgotten) {
+    if (!changed->open) {
+      // While it opens, an end is that of its stay elsewhere; whether it may go on is what its own record is told.
+      const bool own_record_refused = changed->refused && changed->node == self && changed->resumed == spoke_;
+      const bool concerned = state_ == State::open ? !changed->refused : own_record_refused;
+      if (!concerned) return;
       ++counts_.expired;
       renew();
     } else if (changed->node == self) {
-      was_open_ = true;
-      asked_ = false;
+      if (!changed->resumed) groups_.clear();
       state_ = State::open;
       patience_ = 0;
     } else if (state_ == State::open) {

@@ -84,8 +84,7 @@ class Session {
   std::optional<Host> home_;
   std::uint32_t patience_ = 0;
   bool wait_for_writable_ = false;
-  bool was_open_ = false;
-  bool asked_ = false;  ///< to be opened, without an answer so far
+  bool spoke_ = false;  ///< some daemon has taken a publish of it
   std::uint64_t next_n_ = 1;
   std::deque<Run> unresolved_;  ///< in the order of n
   std::set<std::string> groups_;

@@ -164,6 +164,32 @@ TEST_F(LocalSessionsTest, ASessionReopenedOnAnotherConnectionGoesOn) {
   EXPECT_EQ(delivered->skip, 1u) << "the retry is delivered to nobody again";
 }
 
+TEST_F(LocalSessionsTest, ASessionThatPublishedAndEndedIsNotBegunAnew) {
+  Client first = connect();
+  ASSERT_TRUE(first.open(1));
+  first.send(wire::Publish{1, 1, protocol::Level::agreed, false, 1}, body_of("g", 1));
+  ASSERT_TRUE(first.expect<wire::OutcomeRun>());
+  first.send(wire::GoodbyeRequest{});
+  ASSERT_TRUE(first.expect<wire::GoodbyeReply>());
+
+  Client second = connect();
+  wire::Open opening = second.opening(1);
+  opening.last_n = 1;
+  second.send(opening);
+  const auto error = second.expect<wire::Error>();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, ErrorCode::session_expired);
+}
+
+TEST_F(LocalSessionsTest, ASessionThatNeverPublishedMayBeginAnew) {
+  Client first = connect();
+  ASSERT_TRUE(first.open(1));
+  first.send(wire::GoodbyeRequest{});
+  ASSERT_TRUE(first.expect<wire::GoodbyeReply>());
+  Client second = connect();
+  EXPECT_TRUE(second.open(1));
+}
+
 // An application in a process of its own, which answered its ping: from there on its death counts at once.
 class Victim {
  public:

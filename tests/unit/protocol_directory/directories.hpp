@@ -44,7 +44,8 @@ inline std::string line(const GroupViewChanged& change) {
 inline std::string line(const SessionChanged& change) {
   std::ostringstream text;
   text << change.session.low;
-  if (change.open) text << (change.resumed ? " moved to " : " opened at ") << change.node.name;
+  if (change.refused) text << (change.resumed ? " can't be resumed at " : " can't be opened at ") << change.node.name;
+  else if (change.open) text << (change.resumed ? " moved to " : " opened at ") << change.node.name;
   else text << " ended: " << name_of(change.reason);
   return text.str();
 }
@@ -77,6 +78,13 @@ struct Replica {
 
   std::vector<std::string> open(std::uint64_t n, const std::string& home = "a") {
     return apply(OpenSession{session_id(n), node(home), "app" + std::to_string(n)}, node(home));
+  }
+  std::vector<std::string> resume(std::uint64_t n, const std::string& home) {
+    return apply(OpenSession{session_id(n), node(home), "app" + std::to_string(n), true}, node(home));
+  }
+  void deliver(std::uint64_t n, std::uint64_t first_n = 1, std::uint32_t count = 1) {
+    ++seq;
+    directory.admit(session_id(n), Lane{}, first_n, count, position(seq));
   }
   std::vector<std::string> close(std::uint64_t n, const std::string& home = "a", LeaveReason reason = LeaveReason::left) {
     return apply(CloseSession{session_id(n), reason}, node(home));

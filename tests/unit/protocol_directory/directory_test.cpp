@@ -58,11 +58,9 @@ TEST(Directory, OpeningASessionElsewhereMovesItAndKeepsItsGroups) {
   Replica replica;
   replica.open(1, "a");
   replica.join(1, "x");
-  replica.directory.admit(session_id(1), Lane{}, 1, 5, position(10));
   EXPECT_THAT(replica.open(1, "b"), ElementsAre("1 moved to b"));
   EXPECT_EQ(replica.directory.session(session_id(1))->node, node("b"));
   EXPECT_THAT(replica.directory.members("x"), ElementsAre(GroupMember{session_id(1), node("b"), "app1"}));
-  EXPECT_EQ(replica.directory.delivered().last_n(session_id(1), Lane{}), 5u);
   EXPECT_THAT(replica.directory.sessions_of(node("a")), IsEmpty());
 }
 
@@ -96,10 +94,61 @@ TEST(Directory, ASessionThatEndedIsForgotten) {
   EXPECT_EQ(replica.directory.snapshot().sessions.size(), 0u);
 }
 
-TEST(Directory, ASessionOpenedAgainAfterItsEndIsNotCalledResumed) {
+TEST(Directory, ASessionThatNeverPublishedMayBeOpenedAgainAfterItsEnd) {
   Replica replica;
   replica.open(1);
   replica.close(1);
+  EXPECT_THAT(replica.open(1), ElementsAre("1 opened at a"));
+}
+
+// A former home's record may be ordered late. Were the session opened anew, its retries would be delivered again.
+TEST(Directory, ASessionThatEndedIsNotResumed) {
+  Replica replica;
+  replica.open(1, "a");
+  replica.deliver(1);
+  replica.close(1);
+  const DirectoryState ended = replica.directory.snapshot();
+  EXPECT_THAT(replica.resume(1, "b"), ElementsAre("1 can't be resumed at b"));
+  EXPECT_EQ(replica.directory.snapshot(), ended);
+  EXPECT_FALSE(replica.directory.admit(session_id(1), Lane{}, 1, 1, position(20)).known);
+  EXPECT_THAT(replica.resume(1, "c"), ElementsAre("1 can't be resumed at c")) << "nor does the next home take it for a living one";
+}
+
+TEST(Directory, ASessionThatWasNeverKnownIsNotResumed) {
+  Replica replica;
+  EXPECT_THAT(replica.resume(1, "a"), ElementsAre("1 can't be resumed at a"));
+  EXPECT_EQ(replica.directory.session_count(), 0u);
+}
+
+TEST(Directory, AResumedSessionMovesWithWhatWasDelivered) {
+  Replica replica;
+  replica.open(1, "a");
+  replica.deliver(1, 1, 5);
+  EXPECT_THAT(replica.resume(1, "b"), ElementsAre("1 moved to b"));
+  EXPECT_EQ(replica.directory.admit(session_id(1), Lane{}, 4, 3, position(20)).skip, 2u);
+}
+
+// It went to another daemon before it was answered, and published there: the record that it left behind is older than that.
+TEST(Directory, ALateFirstRecordNeitherMovesNorRevivesASessionThatPublished) {
+  Replica replica;
+  replica.open(1, "b");
+  replica.deliver(1);
+  EXPECT_THAT(replica.open(1, "a"), ElementsAre("1 can't be opened at a"));
+  EXPECT_EQ(replica.directory.session(session_id(1))->node, node("b"));
+  replica.close(1, "b");
+  EXPECT_THAT(replica.open(1, "a"), ElementsAre("1 can't be opened at a"));
+  EXPECT_EQ(replica.directory.session(session_id(1)), nullptr);
+}
+
+TEST(Directory, OfTheSessionsThatPublishedAndEndedTheLatestAreRemembered) {
+  Replica replica;
+  for (std::uint64_t n = 1; n <= EndedSessions::kept + 1; ++n) {
+    replica.open(n);
+    replica.deliver(n);
+    replica.close(n);
+  }
+  EXPECT_EQ(replica.directory.snapshot().ended.size(), EndedSessions::kept);
+  EXPECT_THAT(replica.open(2), ElementsAre("2 can't be opened at a"));
   EXPECT_THAT(replica.open(1), ElementsAre("1 opened at a"));
 }
 
@@ -333,7 +382,11 @@ TEST(Directory, AReplicaFromASnapshotIsEqual) {
   replica.directory.admit(session_id(1), Lane{}, 1, 5, position(10));
   replica.directory.admit(session_id(1), Lane{3}, 1, 2, position(11));
   replica.lose({node("b")});
+  replica.open(3);
+  replica.deliver(3);
+  replica.close(3);
   const DirectoryState state = replica.directory.snapshot();
+  ASSERT_THAT(state.ended, ElementsAre(session_id(3)));
   const Directory copy = Directory::from(state, replica.config);
   EXPECT_EQ(copy.snapshot(), state);
   EXPECT_EQ(copy.digest(), replica.directory.digest());
@@ -392,6 +445,17 @@ TEST(Directory, TheDigestTellsEveryKindOfChange) {
   EXPECT_TRUE(changed());
   replica.close(2, "b", LeaveReason::expired);
   EXPECT_TRUE(changed());
+  replica.close(1, "b");
+  EXPECT_TRUE(changed());
+}
+
+TEST(Directory, WhichSessionsEndedIsPartOfTheDigest) {
+  Replica one;
+  Replica other;
+  for (Replica* replica : {&one, &other}) replica->open(1);
+  one.deliver(1);
+  for (Replica* replica : {&one, &other}) replica->close(1);
+  EXPECT_NE(one.directory.digest(), other.directory.digest());
 }
 
 TEST(Directory, SeniorityIsPartOfTheDigest) {

@@ -167,7 +167,7 @@ TEST_F(Three, AMajorityRestartsFromItsDisksAndTheThirdJoins) {
 TEST_F(Three, ARetryThroughAnotherDaemonIsDeliveredOnce) {
   ASSERT_TRUE(cluster.publish("a", 1, 1));
   ASSERT_TRUE(has("b", 1));
-  (void)cluster.at("b").submit(cluster.now(), {OpenSession{{0, 1}, cluster.at("b").self(), "app"}});
+  (void)cluster.at("b").submit(cluster.now(), {OpenSession{{0, 1}, cluster.at("b").self(), "app", true}});
   ASSERT_TRUE(cluster.publish("b", 1, 1));
   ASSERT_TRUE(cluster.run_until([&] { return !cluster.all<Resolved>("b").empty(); }));
   EXPECT_EQ(cluster.all<Resolved>("b").front().first, cluster.all<Delivered>("a").front().first);

@@ -48,7 +48,7 @@ Accepted accepted(Random& random) { return {.ballot = ballot(random), .value = v
 
 DirectoryOp op(Random& random) {
   switch (random.number(0, 3)) {
-    case 0: return OpenSession{.session = random.session(), .node = random.node(), .application = random.application()};
+    case 0: return OpenSession{.session = random.session(), .node = random.node(), .application = random.application(), .resume = random.coin()};
     case 1: return CloseSession{.session = random.session(), .reason = random.leave_reason()};
     case 2: return JoinGroup{.session = random.session(), .group = random.group()};
     default: return LeaveGroup{.session = random.session(), .group = random.group(), .reason = random.leave_reason()};
@@ -153,6 +153,7 @@ Snapshot snapshot(Random& random) {
     groups[group] = {.group = group, .view_number = random.bits(), .members = random.list(5, [&] { return random.session(); })};
   }
   for (const auto& [name, group] : groups) snapshot.directory.groups.push_back(group);
+  snapshot.directory.ended = random.list(10, [&] { return random.session(); });
   return snapshot;
 }
 
