@@ -194,17 +194,14 @@ class Lab:
 
     def _write_config(self, node):
         spec = self.spec
-        peers = "".join(
-            f"\n[[peer]]\nname = \"{peer}\"\nendpoint = \"{self.peer_address(peer)}\"\npublic_key = \"{spec['keys'][peer]}\"\n"
-            for peer in self.nodes if peer != node)
         home = self.directory / node
-        (home / "vsyncd.toml").write_text(
-            f'node = "{node}"\n'
-            f'state_dir = "{home}/state"\n'
-            f'socket = "{self.socket(node)}"\n'
-            f'listen = "{self.peer_address(node)}"\n'
-            f'secret_key_file = "{home}/secret.key"\n'
-            f'{peers}')
+        tables = [("", {"node": node, "state_dir": f"{home}/state", "socket": self.socket(node), "listen": self.peer_address(node),
+                        "secret_key_file": f"{home}/secret.key"})]
+        tables += [("\n[[peer]]\n", {"name": peer, "endpoint": self.peer_address(peer), "public_key": spec["keys"][peer]})
+                   for peer in self.nodes if peer != node]
+        # JSON's strings are TOML's, whatever characters a directory has in its name.
+        (home / "vsyncd.toml").write_text("".join(
+            title + "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items()) for title, table in tables))
 
     # ---- what it is made of
 
