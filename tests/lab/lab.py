@@ -269,8 +269,10 @@ class Lab:
         if not home.is_dir():
             raise LabError(f"{home} is gone: `lab down` clears the rest away")
         with open(self.log(node), "ab") as log:
+            # A process group of its own, so that ^C isn't for it, but no session: Linux schedules by session (autogroup), and lets one
+            # that mostly sleeps wait for hundreds of milliseconds where others compile. The others would take that for its death.
             child = subprocess.Popen(self._inside(node) + command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                     start_new_session=True, env=self._environment(), cwd="/")
+                                     process_group=0, env=self._environment(), cwd="/")
         self._children[node] = child
         processes.remember(home / "pid", child.pid)
 
