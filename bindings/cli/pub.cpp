@@ -157,6 +157,7 @@ class Publisher {
       return failed_input_ ? static_cast<int>(not_enough) : success;
     }
     complain(std::to_string(not_ok) + " of " + std::to_string(tried_) + " publishes did not end ok: " + why);
+    if (rejected_.contains(name_of(ErrorCode::not_primary))) complain("this host is in no view that goes on: `vsync status` says what it waits for");
     if (counts.unknown != 0 || counts.session_expired != 0) return loss;
     return refused_ || counts.rejected != 0 ? refusal : connection;
   }

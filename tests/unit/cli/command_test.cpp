@@ -156,6 +156,7 @@ TEST_F(CommandTest, PubSaysHowManyDidNotEndOkAndWhy) {
   daemon.send(wire::OutcomeRun{2, 2, wire::OutcomeRun::Kind::rejected, {}, wire::ErrorCode::not_primary});
   EXPECT_EQ(pub->status(), refusal);
   EXPECT_THAT(pub->complaints(), HasSubstr("2 of 3 publishes did not end ok: 2 rejected (not_primary)"));
+  EXPECT_THAT(pub->complaints(), HasSubstr("`vsync status` says what it waits for"));
 }
 
 TEST_F(CommandTest, PubReportsUnknownOutcomesAsLoss) {
