@@ -108,6 +108,7 @@ std::vector<Key> make_keys() {
       number<std::uint64_t>("window_bytes", mib, gib, [](auto& c) -> auto& { return c.protocol.window_bytes; }),
       number<std::uint64_t>("window_messages", kib, 16 * mib, [](auto& c) -> auto& { return c.protocol.window_messages; }),
       number<std::uint32_t>("fetch_bytes_max", 4 * kib, 16 * mib, [](auto& c) -> auto& { return c.protocol.fetch_bytes_max; }),
+      number<std::uint64_t>("durable_keep_bytes", mib, 16 * gib, [](auto& c) -> auto& { return c.protocol.durable_keep_bytes; }),
       number<std::uint64_t>("sessions_max", 1, 1'000'000, [](auto& c) -> auto& { return c.sessions.sessions_max; }),
       number<std::uint64_t>("groups_per_session_max", 1, 1'000'000,
                             [](auto& c) -> auto& { return c.sessions.groups_per_session_max; }),

@@ -99,20 +99,21 @@ ExitStatus run_daemon(const Configuration& configuration) {
 
   Loop loop;
   Counters counters;
-  StateStore store(configuration.state_dir);
-  protocol::PersistentState state = store.load();
-  const bool with_disk = state.incarnation_counter > 0;
+  StateStore store(configuration.state_dir, configuration.protocol.durable_keep_bytes);
+  StateStore::Loaded found = store.load();
+  if (!found.note.empty()) log.warning("the durable log's end: " + found.note);
+  const bool with_disk = found.restored.state.incarnation_counter > 0;
   zmq::context_t context;
   set_up(context, configuration);
   LocalSocket socket(loop.get(), context, configuration);
   PeerLinks peers(loop.get(), context, configuration, counters, log);
   // Only a daemon that has everything it needs begins a new incarnation.
-  const protocol::NodeId self = new_incarnation(store, state, configuration.node);
+  const protocol::NodeId self = new_incarnation(store, found.restored.state, configuration.node);
   std::optional<TraceWriter> trace;
   if (!configuration.trace_file.empty()) trace.emplace(configuration.trace_file, boot_now(), self, with_disk);
   pin_loop(configuration.loop_cpu);
 
-  protocol::Engine engine(self, configuration.protocol, std::move(state), random_number());
+  protocol::Engine engine(self, configuration.protocol, std::move(found.restored), random_number());
   LocalSessions sessions(loop.get(), socket, engine, configuration.sessions, counters, log);
   if (trace) {
     sessions.set_publish_tap([&trace](auto session, const auto& head, const auto& body, bool accepted) {

@@ -128,7 +128,7 @@ void EngineLoop::hand_over() {
     if (parts_.trace != nullptr) {
       // Not the turn's time: the traces of several daemons are put in order by it, and what came in during the turn, others
       // may have sent since it began.
-      parts_.trace->record(boot_now(), parts_.engine.self(), outbox_);
+      parts_.trace->record(boot_now(), parts_.engine, outbox_);
       if (!parts_.trace->write()) parts_.log.error("the trace file can't be written; the trace ends here");
     }
     parts_.store.write(outbox_.writes);

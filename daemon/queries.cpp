@@ -74,6 +74,7 @@ std::string status_json(const protocol::Status& status, const protocol::Director
   json["positions"] = {{"ordered", status.ordered.value},
                        {"delivered", status.delivered.value},
                        {"uniform", status.uniform.value},
+                       {"durable", status.durable.value},
                        {"stable", status.stable.value}};
   Json counted;
   for_each_counter(counters, [&](const char* name, std::uint64_t value) { counted[name] = value; });

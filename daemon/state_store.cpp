@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <span>
+#include <iterator>
+#include <optional>
 
+#include "daemon/file_io.hpp"
 #include "daemon/start_error.hpp"
 #include "protocol/assert.hpp"
 #include "wire/peer.hpp"
@@ -22,31 +24,35 @@ constexpr const char* state_name = "state";
 constexpr const char* temporary_name = "state.new";
 constexpr off_t state_bytes_max = 64 << 20;
 
-std::string failure(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
-
-bool write_all(int fd, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return true;
-}
+/// Small enough that little more than what is kept lies on the disk, large enough that a new file is rare.
+std::uint64_t file_bytes(std::uint64_t keep_bytes) { return std::clamp<std::uint64_t>(keep_bytes / 8, 64 << 10, 64 << 20); }
 
 // Empty on success, else what failed. A file that was only half written keeps its temporary name, which nobody reads.
-std::string replace_state(int directory, std::span<const std::byte> bytes) {
+std::string replace_state(int directory, const protocol::PersistentState& state) {
+  std::vector<std::byte> bytes;
+  wire::encode(state, bytes);
   UniqueFd file(::openat(directory, temporary_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file.valid()) return failure("create");
-  if (!write_all(file.get(), bytes)) return failure("write");
-  if (::fsync(file.get()) != 0) return failure("fsync");
-  if (::renameat(directory, temporary_name, directory, state_name) != 0) return failure("rename");
-  if (::fsync(directory) != 0) return failure("fsync of the directory");
+  if (!file.valid()) return failure_of("create");
+  if (!write_all(file.get(), bytes)) return failure_of("write");
+  if (::fsync(file.get()) != 0) return failure_of("fsync");
+  if (::renameat(directory, temporary_name, directory, state_name) != 0) return failure_of("rename");
+  if (::fsync(directory) != 0) return failure_of("fsync of the directory");
   return {};
 }
 
 [[noreturn]] void unusable(const std::string& directory, const std::string& why) {
   throw StartError(ExitStatus::state_unusable, "state directory " + directory + ": " + why);
+}
+
+UniqueFd open_directory(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (error) unusable(path, parent.string() + " cannot be made: " + error.message());
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) unusable(path, failure_of("cannot be made"));
+  UniqueFd descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!descriptor.valid()) unusable(path, failure_of("cannot be opened"));
+  return descriptor;
 }
 
 }  // namespace
@@ -55,40 +61,60 @@ struct StateStore::Job {
   uv_work_t request{};
   StateStore* store = nullptr;
   int directory = -1;
-  std::vector<std::byte> bytes;
+  std::vector<protocol::LogRecord> log;
+  std::optional<protocol::PersistentState> state;
   std::vector<protocol::WriteToken> tokens;
   std::string error;
+
+  /// On the worker thread.
+  void run() {
+    if (!log.empty()) error = store->log_.append(log);
+    if (error.empty() && state) error = replace_state(directory, *state);
+  }
 };
 
-StateStore::StateStore(std::string directory) : directory_(std::move(directory)) {
-  std::error_code error;
-  const std::filesystem::path parent = std::filesystem::path(directory_).parent_path();
-  if (!parent.empty()) std::filesystem::create_directories(parent, error);
-  if (error) unusable(directory_, parent.string() + " cannot be made: " + error.message());
-  if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) unusable(directory_, failure("cannot be made"));
-  descriptor_ = UniqueFd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!descriptor_.valid()) unusable(directory_, failure("cannot be opened"));
+StateStore::StateStore(std::string directory, std::uint64_t log_keep_bytes)
+    : directory_(std::move(directory)),
+      descriptor_(open_directory(directory_)),
+      log_(descriptor_.get(), directory_, log_keep_bytes, file_bytes(log_keep_bytes)) {
   lock_ = UniqueFd(::openat(descriptor_.get(), "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock_.valid()) unusable(directory_, failure("cannot be written"));
+  if (!lock_.valid()) unusable(directory_, failure_of("cannot be written"));
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) unusable(directory_, failure("cannot be locked"));
+    if (errno != EWOULDBLOCK) unusable(directory_, failure_of("cannot be locked"));
     throw StartError(ExitStatus::in_use, "state directory " + directory_ + " is in use by another daemon");
   }
 }
 
 StateStore::~StateStore() { VSYNC_ASSERT(job_ == nullptr); }
 
-protocol::PersistentState StateStore::load() const {
+StateStore::Loaded StateStore::load() {
+  bool found = false;
+  Loaded loaded{{load_state(found), {}}, {}};
+  DurableLogFile::Loaded log = log_.load();
+  if (!found && log.found) {
+    unusable(directory_, "'state' is missing, but the durable log is there: restore it, or move the directory away to join as a new node");
+  }
+  if (!log.found && loaded.restored.state.log_reaches != protocol::ViewId{}) {
+    unusable(directory_, "the durable log (log.000001 and so on) is missing. It held messages that were promised to outlive any crash: "
+                         "restore it, or move the directory away to join as a new node");
+  }
+  loaded.restored.log = std::move(log.records);
+  loaded.note = std::move(log.note);
+  return loaded;
+}
+
+protocol::PersistentState StateStore::load_state(bool& found) const {
   UniqueFd file(::openat(descriptor_.get(), state_name, O_RDONLY | O_CLOEXEC));
   if (!file.valid()) {
     if (errno == ENOENT) return {};
-    unusable(directory_, failure("'state' cannot be opened"));
+    unusable(directory_, failure_of("'state' cannot be opened"));
   }
+  found = true;
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) unusable(directory_, failure("'state' cannot be read"));
+  if (::fstat(file.get(), &status) != 0) unusable(directory_, failure_of("'state' cannot be read"));
   if (status.st_size > state_bytes_max) unusable(directory_, "'state' is too large to be one");
-  std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
-  if (::pread(file.get(), bytes.data(), bytes.size(), 0) != status.st_size) unusable(directory_, failure("'state' cannot be read"));
+  std::vector<std::byte> bytes;
+  if (!read_all(file.get(), bytes)) unusable(directory_, failure_of("'state' cannot be read"));
   auto state = wire::decode_persistent(bytes);
   if (!state) {
     unusable(directory_, "'state' is damaged (" + state.error().what +
@@ -98,10 +124,9 @@ protocol::PersistentState StateStore::load() const {
   return *state;
 }
 
-void StateStore::write_now(const protocol::PersistentState& state) const {
-  std::vector<std::byte> bytes;
-  wire::encode(state, bytes);
-  if (std::string error = replace_state(descriptor_.get(), bytes); !error.empty()) unusable(directory_, error);
+void StateStore::write_now(const protocol::PersistentState& state) {
+  if (std::string error = replace_state(descriptor_.get(), state); !error.empty()) unusable(directory_, error);
+  if (!log_.begun()) log_.begin();
 }
 
 void StateStore::attach(uv_loop_t* loop, std::function<void(const std::string&)> failed) {
@@ -110,31 +135,29 @@ void StateStore::attach(uv_loop_t* loop, std::function<void(const std::string&)>
 }
 
 void StateStore::write(std::vector<protocol::Write>& writes) {
-  for (protocol::Write& write : writes) {
-    waiting_.push_back(write.token);
-    newest_ = std::move(write.state);
-  }
+  std::move(writes.begin(), writes.end(), std::back_inserter(waiting_));
   writes.clear();
   if (job_ == nullptr) start_job();
 }
 
-// Each state contains what the ones before it promised, so the newest on disk fulfils the tokens of all.
+// Of several states behind each other only the last is written: each contains what the ones before it promised. A record that comes
+// behind a state waits for the next job, so that no beginning of the writes is on disk without what stands before it.
 void StateStore::start_job() {
-  if (!newest_ || broken_) return;
+  if (waiting_.empty() || broken_) return;
   job_ = std::make_unique<Job>();
   job_->request.data = job_.get();
   job_->store = this;
   job_->directory = descriptor_.get();
-  job_->tokens.swap(waiting_);
-  wire::encode(*newest_, job_->bytes);
-  newest_.reset();
+  while (!waiting_.empty() && (!job_->state || waiting_.front().log.empty())) {
+    protocol::Write& next = waiting_.front();
+    std::move(next.log.begin(), next.log.end(), std::back_inserter(job_->log));
+    if (next.state) job_->state = std::move(next.state);
+    job_->tokens.push_back(next.token);
+    waiting_.pop_front();
+  }
   ++writes_;
   int queued = uv_queue_work(
-      loop_, &job_->request,
-      [](uv_work_t* request) {
-        auto* job = static_cast<Job*>(request->data);
-        job->error = replace_state(job->directory, job->bytes);
-      },
+      loop_, &job_->request, [](uv_work_t* request) { static_cast<Job*>(request->data)->run(); },
       [](uv_work_t* request, int) {
         auto* job = static_cast<Job*>(request->data);
         job->store->finish_job(job);

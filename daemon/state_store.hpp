@@ -1,16 +1,19 @@
 #pragma once
-// The state directory: what this node must find again after a crash. One daemon per directory (flock). A write is atomic:
-// a temporary file, fsync, rename, fsync of the directory; it happens on a worker thread, one at a time, and several
-// that wait become one.
+// The state directory: what this node must find again after a crash, its state and its log of durable messages. One daemon per
+// directory (flock). The state is replaced atomically: a temporary file, fsync, rename, fsync of the directory. Writes reach the disk in
+// the order of their tokens, on a worker thread, one job at a time; a job takes as many of those that wait as keep that order: log
+// records, behind each other in one write and one sync, then a state.
 
 #include <uv.h>
 
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "daemon/durable_log_file.hpp"
 #include "daemon/unique_fd.hpp"
 #include "protocol/persistent.hpp"
 
@@ -18,17 +21,22 @@ namespace vsync::daemon {
 
 class StateStore {
  public:
-  /// Takes the directory, which is made if it isn't there. Throws StartError (in_use, state_unusable).
-  explicit StateStore(std::string directory);
+  /// Takes the directory, which is made if it isn't there. Of each lane about `log_keep_bytes` of durable messages are kept. Throws
+  /// StartError (in_use, state_unusable).
+  StateStore(std::string directory, std::uint64_t log_keep_bytes);
   ~StateStore();
   StateStore(const StateStore&) = delete;
   StateStore& operator=(const StateStore&) = delete;
 
-  /// What the directory holds; a default value if it is new. Throws StartError if that can't be read or isn't sound: to
-  /// begin again with nothing would forget promises.
-  [[nodiscard]] protocol::PersistentState load() const;
-  /// Writes at once, before the loop runs. Throws StartError.
-  void write_now(const protocol::PersistentState& state) const;
+  struct Loaded {
+    protocol::Restored restored;
+    std::string note;  ///< for the log: what a crash had left unfinished; usually empty
+  };
+  /// What the directory holds; a default value if it is new. Called once, before anything is written. Throws StartError if that can't be
+  /// read or isn't sound: to begin again with nothing would forget promises.
+  [[nodiscard]] Loaded load();
+  /// Writes at once, before the loop runs; begins the log where there is none. Throws StartError.
+  void write_now(const protocol::PersistentState& state);
 
   /// From here on writes go through `loop`. `failed` is called (on the loop) with the reason when a write fails; nothing is
   /// persisted after that.
@@ -42,6 +50,7 @@ class StateStore {
 
  private:
   struct Job;
+  [[nodiscard]] protocol::PersistentState load_state(bool& found) const;
   void start_job();
   void finish_job(Job* job);
 
@@ -50,8 +59,8 @@ class StateStore {
   UniqueFd lock_;
   uv_loop_t* loop_ = nullptr;
   std::function<void(const std::string&)> failed_;
-  std::vector<protocol::WriteToken> waiting_;
-  std::optional<protocol::PersistentState> newest_;
+  DurableLogFile log_;
+  std::deque<protocol::Write> waiting_;
   std::vector<protocol::WriteToken> persisted_;
   std::unique_ptr<Job> job_;  ///< under way on the worker
   std::uint64_t writes_ = 0;

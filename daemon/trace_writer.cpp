@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -24,8 +25,18 @@ void TraceWriter::published(protocol::TimePoint now, protocol::SessionId session
                  {session, head.first_n, head.count, protocol::Lane{}, head.level, checker::Digest().add(body.bytes()).value(), accepted});
 }
 
-void TraceWriter::record(protocol::TimePoint now, const protocol::NodeId& self, const protocol::Outbox& outbox) {
-  tap_.record(trace_, now, self, outbox);
+void TraceWriter::record(protocol::TimePoint now, const protocol::Engine& engine, const protocol::Outbox& outbox) {
+  tap_.record(trace_, now, engine.self(), outbox);
+  const bool epoch_begins = std::any_of(outbox.events.begin(), outbox.events.end(), [](const protocol::Event& event) {
+    const auto* installed = std::get_if<protocol::ViewInstalled>(&event);
+    return installed != nullptr && installed->restart;
+  });
+  if (!epoch_begins) return;
+  const protocol::Status status = engine.status();
+  const auto rank = status.view ? status.view->rank_of(engine.self()) : std::nullopt;
+  if (rank && status.loaded && status.view->at(*rank).holds_payload()) {
+    tap_.logged(trace_, now, engine.durable_log(), static_cast<std::uint16_t>(status.view->sequencers.size()));
+  }
 }
 
 void TraceWriter::stopped(protocol::TimePoint now) {

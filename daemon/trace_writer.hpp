@@ -19,7 +19,8 @@ class TraceWriter {
 
   void published(protocol::TimePoint now, protocol::SessionId session, const wire::Publish& head, const protocol::Payload& body,
                  bool accepted);
-  void record(protocol::TimePoint now, const protocol::NodeId& self, const protocol::Outbox& outbox);
+  /// What the engine has just given. Where an epoch begins, also what this node's log brings into it.
+  void record(protocol::TimePoint now, const protocol::Engine& engine, const protocol::Outbox& outbox);
   /// An orderly end.
   void stopped(protocol::TimePoint now);
   /// False: the file can't be written any more, and isn't tried again.

@@ -32,6 +32,8 @@ constexpr Safety safety[] = {
     {"uniform_marks_not_early", uniform_marks_not_early},
     {"safe_marks_not_early", safe_marks_not_early},
     {"uniform_is_never_lost", uniform_is_never_lost},
+    {"durable_marks_not_early", durable_marks_not_early},
+    {"durable_survives", durable_survives},
     {"outcomes_true", outcomes_true},
     {"rejected_is_nowhere", rejected_is_nowhere},
     {"delivered_once", delivered_once},

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "checker/holdings.hpp"
 #include "checker/names.hpp"
 #include "checker/primary_rule.hpp"
 #include "checker/properties.hpp"
@@ -20,80 +21,11 @@ using protocol::Rank;
 using protocol::Seq;
 using protocol::ViewId;
 
-/// What the nodes have told so far of what they hold, while a walk through the trace goes on.
-class Holdings {
- public:
-  explicit Holdings(const History& history) : history_(history) {}
-
-  void see(const TraceEvent& event) {
-    if (const auto* held = std::get_if<Held>(&event.body)) {
-      Seq& known = held_[{held->view, held->lane}][event.node];
-      known = std::max(known, held->held);
-    } else if (const auto* installed = std::get_if<ViewInstalled>(&event.body)) {
-      installed_[installed->view.id].insert(event.node);
-    }
-  }
-
-  /// Who holds `up_to`, as seen by `observer`, which knows that it does so itself. Within the position's own view by what the
-  /// members told; in a later view by having installed it, which nobody does without the cut.
-  [[nodiscard]] Ranks holders(const NodeId& observer, const Marked& mark) const {
-    Ranks found;
-    const auto index = history_.view(mark.of_view);
-    if (!index) return found;
-    const protocol::View& view = history_.views()[*index].content;
-    const bool own_view = mark.up_to.epoch == mark.of_view.epoch && mark.up_to.view == mark.of_view.number;
-    const auto held = held_.find({mark.of_view, mark.up_to.lane});
-    const auto installed = installed_.find(mark.of_view);
-    for (std::uint16_t i = 0; i < view.members.size(); ++i) {
-      const NodeId& node = view.members[i].node;
-      bool holds = node == observer;
-      if (own_view && held != held_.end()) {
-        const auto told = held->second.find(node);
-        holds = holds || (told != held->second.end() && told->second >= mark.up_to.seq);
-      } else if (!own_view && installed != installed_.end()) {
-        holds = holds || installed->second.contains(node);
-      }
-      if (holds) found.insert(Rank{i});
-    }
-    return found;
-  }
-
- private:
-  const History& history_;
-  std::map<std::pair<ViewId, Lane>, std::map<NodeId, Seq>> held_;
-  std::map<ViewId, std::set<NodeId>> installed_;
-};
-
-/// Calls `judge(event, mark, view, holders)` for each mark of `level`.
-template <class Judge>
-void for_each_mark(const History& history, protocol::Level level, Report& report, Judge judge) {
-  Holdings holdings(history);
-  for (const TraceEvent& event : history.trace().events) {
-    holdings.see(event);
-    const auto* mark = std::get_if<Marked>(&event.body);
-    if (!mark || mark->level != level) continue;
-    const auto view = history.view(mark->of_view);
-    if (!view) {
-      report.add(name_of(event.node) + " marked " + name_of(mark->up_to) + " in the name of " + name_of(mark->of_view) + ", which nobody installed");
-      continue;
-    }
-    judge(event, *mark, history.views()[*view].content, holdings.holders(event.node, *mark));
-  }
-}
-
 Position last_of(const Resolved& resolved) {
   Position last = resolved.first;
+  if (last == Position{}) return last;
   last.seq = last.seq + (resolved.count - 1);
   return last;
-}
-
-std::string names(const protocol::View& view, const Ranks& ranks) {
-  std::string text;
-  for (const Rank rank : ranks) {
-    if (!text.empty()) text += ' ';
-    text += name_of(view.at(rank).node);
-  }
-  return text.empty() ? "nobody" : text;
 }
 
 }  // namespace
@@ -101,17 +33,17 @@ std::string names(const protocol::View& view, const Ranks& ranks) {
 // Uniform, not early: when a position is told uniform, a set of payload holders that every possible next primary meets has told that
 // it holds everything up to it. (DESIGN section 4.)
 void uniform_marks_not_early(const History& history, Report& report) {
-  for_each_mark(history, protocol::Level::uniform, report,
+  for_each_mark<Held>(history, protocol::Level::uniform, report,
                 [&](const TraceEvent& event, const Marked& mark, const protocol::View& view, const Ranks& holders) {
                   if (is_uniform(view, holders)) return;
                   report.add(name_of(event.node) + " marked " + name_of(mark.up_to) + " uniform in " + name_of(view) +
-                             ", but only these were known to hold it: " + names(view, holders));
+                             ", but only these were known to hold it: " + names_of(view, holders));
                 });
 }
 
 // Safe only when all held it: every payload holder of the view in whose name it is told. (Chockler et al., property 5.1.)
 void safe_marks_not_early(const History& history, Report& report) {
-  for_each_mark(history, protocol::Level::safe, report,
+  for_each_mark<Held>(history, protocol::Level::safe, report,
                 [&](const TraceEvent& event, const Marked& mark, const protocol::View& view, const Ranks& holders) {
                   Ranks missing;
                   for (std::uint16_t i = 0; i < view.members.size(); ++i) {
@@ -119,7 +51,7 @@ void safe_marks_not_early(const History& history, Report& report) {
                   }
                   if (missing.empty()) return;
                   report.add(name_of(event.node) + " marked " + name_of(mark.up_to) + " safe in " + name_of(view) +
-                             ", but these were not known to hold it: " + names(view, missing));
+                             ", but these were not known to hold it: " + names_of(view, missing));
                 });
 }
 

@@ -54,6 +54,10 @@ void uniform_marks_not_early(const History& history, Report& report);
 void safe_marks_not_early(const History& history, Report& report);
 void uniform_is_never_lost(const History& history, Report& report);
 
+// durability.cpp
+void durable_marks_not_early(const History& history, Report& report);
+void durable_survives(const History& history, Report& report);
+
 // sessions.cpp
 void outcomes_true(const History& history, Report& report);
 void rejected_is_nowhere(const History& history, Report& report);

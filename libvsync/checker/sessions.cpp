@@ -47,17 +47,23 @@ std::string run_name(const SessionId& session, std::uint64_t first_n, std::uint3
 
 }  // namespace
 
-// Outcomes are true: `ok` names the position where the first message of the run stands, delivered by somebody; each accepted publish
-// is resolved at most once.
+// Outcomes are true: `ok` names the position where the first message of the run stands, delivered by somebody (or, for a retry, no
+// position: then it stands somewhere); each accepted publish is resolved at most once.
 void outcomes_true(const History& history, Report& report) {
   std::map<Position, const Delivered*> at_position;
+  std::set<std::pair<SessionId, std::uint64_t>> anywhere;
   for (const ViewRecord& record : history.views()) {
     for (const auto& [lane, longest] : record.longest) {
-      for (const Delivered* delivered : longest.ordinary) at_position.emplace(delivered->first, delivered);
-      for (const Delivered* delivered : longest.tail) at_position.emplace(delivered->first, delivered);
+      for (const auto* part : {&longest.ordinary, &longest.tail}) {
+        for (const Delivered* delivered : *part) {
+          at_position.emplace(delivered->first, delivered);
+          for (std::uint32_t i = delivered->skip; i < delivered->count; ++i) anywhere.insert({delivered->session, delivered->first_n + i});
+        }
+      }
     }
   }
   const auto stands_at = [&](const Resolved& resolved) {
+    if (resolved.first == Position{}) return anywhere.contains({resolved.session, resolved.first_n});
     auto found = at_position.upper_bound(resolved.first);
     if (found == at_position.begin()) return false;
     const Delivered& delivered = *std::prev(found)->second;

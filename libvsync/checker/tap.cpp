@@ -120,14 +120,34 @@ void Tap::record_progress(Trace& trace, TimePoint time, const protocol::NodeId& 
                           const std::vector<protocol::LaneProgress>& lanes) {
   if (view != held_view_) {
     held_.clear();
+    stored_.clear();
     held_view_ = view;
   }
   for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
     const protocol::Lane key{static_cast<std::uint16_t>(lane)};
-    if (lanes[lane].held <= held_[key]) continue;
-    held_[key] = lanes[lane].held;
-    trace.add(time, node, Held{.view = view, .lane = key, .held = lanes[lane].held});
+    if (lanes[lane].held > held_[key]) {
+      held_[key] = lanes[lane].held;
+      trace.add(time, node, Held{.view = view, .lane = key, .held = lanes[lane].held});
+    }
+    if (lanes[lane].stored > stored_[key]) {
+      stored_[key] = lanes[lane].stored;
+      trace.add(time, node, Stored{.view = view, .lane = key, .stored = lanes[lane].stored});
+    }
   }
+}
+
+void Tap::logged(Trace& trace, TimePoint time, const protocol::DurableLog& log, std::uint16_t lanes) {
+  Logged held;
+  for (std::uint16_t lane = 0; lane < lanes; ++lane) {
+    for (const protocol::LogEntry& entry : log.entries(protocol::Lane{lane})) {
+      held.runs.push_back({.first = entry.first,
+                           .count = entry.chunk.count,
+                           .session = entry.chunk.session,
+                           .first_n = entry.chunk.first_n,
+                           .digest = Digest().add(entry.chunk.payload.bytes()).value()});
+    }
+  }
+  trace.add(time, self_, std::move(held));
 }
 
 void Tap::record_frame(Trace& trace, TimePoint time, const protocol::Frame& frame) {
@@ -155,7 +175,9 @@ void Tap::record(Trace& trace, TimePoint time, const protocol::NodeId& self, con
     record_event(trace, time, event);
     if (std::holds_alternative<protocol::Resynced>(event)) become(trace, time, self);
   }
-  for (const protocol::Write& write : outbox.writes) record_write(trace, time, write.state);
+  for (const protocol::Write& write : outbox.writes) {
+    if (write.state) record_write(trace, time, *write.state);
+  }
   for (const protocol::Outgoing& outgoing : outbox.frames) record_frame(trace, time, *outgoing.frame);
   become(trace, time, self);
 }

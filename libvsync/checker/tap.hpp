@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "checker/trace.hpp"
+#include "protocol/durable_log.hpp"
 #include "protocol/engine.hpp"
 
 namespace vsync::checker {
@@ -21,6 +22,9 @@ class Tap {
 
   /// A session's publish and what the engine said to it.
   void published(Trace& trace, protocol::TimePoint time, const Published& publish) { trace.add(time, self_, publish); }
+
+  /// What the node's durable log holds.
+  void logged(Trace& trace, protocol::TimePoint time, const protocol::DurableLog& log, std::uint16_t lanes);
 
   /// The process was stopped for so long. Before the first outbox that follows.
   void resumed(Trace& trace, protocol::TimePoint time, protocol::Duration paused) {
@@ -47,6 +51,7 @@ class Tap {
   protocol::Ballot written_promise_, written_acceptance_;
   protocol::ViewId held_view_;
   std::map<protocol::Lane, protocol::Seq> held_;
+  std::map<protocol::Lane, protocol::Seq> stored_;
 };
 
 /// For an engine that never rejoins: one outbox of `node`.

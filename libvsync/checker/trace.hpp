@@ -139,6 +139,28 @@ struct Held {
   bool operator==(const Held&) const = default;
 };
 
+/// The node told others that what is durable in `view` up to `stored` is on its disk.
+struct Stored {
+  protocol::ViewId view;
+  protocol::Lane lane;
+  protocol::Seq stored;
+  bool operator==(const Stored&) const = default;
+};
+
+/// What the durable log of a loaded node holds: told when it begins an epoch, and when a run ends.
+struct Logged {
+  struct Run {
+    protocol::Position first;
+    std::uint32_t count = 0;
+    protocol::SessionId session;
+    std::uint64_t first_n = 0;
+    std::uint64_t digest = 0;  ///< of the payload
+    bool operator==(const Run&) const = default;
+  };
+  std::vector<Run> runs;
+  bool operator==(const Logged&) const = default;
+};
+
 /// The process was stopped for so long, and runs again.
 struct Resumed {
   std::uint64_t paused_ns = 0;
@@ -146,7 +168,7 @@ struct Resumed {
 };
 
 using TraceBody = std::variant<NodeStarted, Crashed, Published, Delivered, ViewInstalled, GroupView, SessionChanged, Marked, Resolved,
-                               StateChanged, Resynced, AnsweredBallot, BallotValue, AcceptedBallot, Held, Resumed>;
+                               StateChanged, Resynced, AnsweredBallot, BallotValue, AcceptedBallot, Held, Resumed, Stored, Logged>;
 
 struct TraceEvent {
   protocol::TimePoint time;

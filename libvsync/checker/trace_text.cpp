@@ -136,7 +136,7 @@ void io(A& a, protocol::Lane& lane) { a.number(lane.value); }
 template <class A>
 void io(A& a, protocol::Rank& rank) { a.number(rank.value); }
 template <class A>
-void io(A& a, protocol::Level& level) { io_enum(a, level, protocol::Level::safe); }
+void io(A& a, protocol::Level& level) { io_enum(a, level, protocol::Level::durable); }
 template <class A>
 void io(A& a, protocol::NodeId& node) {
   a.name(node.name), a.text('/'), a.number(node.incarnation.counter), a.text('/'), a.number(node.incarnation.random);
@@ -218,12 +218,19 @@ template <class A>
 void fields(A& a, Held& e) { row(a, e.view, e.lane, e.held); }
 template <class A>
 void fields(A& a, Resumed& e) { row(a, e.paused_ns); }
+template <class A>
+void fields(A& a, Stored& e) { row(a, e.view, e.lane, e.stored); }
+template <class A>
+void fields(A& a, Logged& e) {
+  a.text(' ');
+  a.list(e.runs, [&](Logged::Run& run) { io(a, run.first), row(a, run.count, run.session, run.first_n, run.digest); });
+}
 
 // By index in TraceBody.
 constexpr std::array<std::string_view, std::variant_size_v<TraceBody>> names = {
     "started", "crashed", "published", "delivered", "view",   "group",    "session", "marked",
     "resolved", "state",  "resync",    "answered",  "ballot", "accepted", "held",
-    "resumed"};
+    "resumed",  "stored",  "logged"};
 
 template <std::size_t I = 0>
 bool read_body(Reader& reader, std::string_view name, TraceBody& body) {

@@ -12,7 +12,7 @@
 namespace vsync::protocol {
 
 /// What the publisher wants confirmed. The order never waits for it.
-enum class Level : std::uint8_t { agreed, uniform, safe };
+enum class Level : std::uint8_t { agreed, uniform, safe, durable };
 
 /// Messages `first` .. `first + count - 1` of their publisher's stream in one lane and view. The order never splits a chunk.
 struct Chunk {

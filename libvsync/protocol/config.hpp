@@ -35,6 +35,7 @@ struct Config {
   std::uint32_t decisions_kept = 64;         ///< decided changes kept for those who missed them
   std::uint32_t session_window = 512;       ///< runs kept per session for retries
   Duration session_expires_after = 60s;      ///< a session without a home ends
+  std::uint64_t durable_keep_bytes = 64u << 20;  ///< durable messages kept of each lane, on disk and in memory
 };
 
 }  // namespace vsync::protocol

@@ -58,9 +58,8 @@ void Coordinator::choose(TimePoint now) {
   }
   // An adopted value was gathered before it was first accepted.
   if (choice_->adopted || mutant(Mutant::no_fetch_before_accept)) return begin_accept(now);
-  const std::vector<NodeId> gathers = must_gather(plan_.view, choice_->value);
-  if (gathers.empty()) return begin_accept(now);
-  waiting_ = {gathers.begin(), gathers.end()};
+  if (choice_->gather.empty()) return begin_accept(now);
+  waiting_ = {choice_->gather.begin(), choice_->gather.end()};
   enter(Step::gathering, now);
 }
 

@@ -43,12 +43,13 @@ bool may_lack_cluster(const Body& body) {
 
 }  // namespace
 
-Engine::Parts::Parts(NodeId id, Config configuration, PersistentState restored, std::uint64_t seed)
+Engine::Parts::Parts(NodeId id, Config configuration, Restored restored, std::uint64_t seed)
     : self(std::move(id)),
       config(std::move(configuration)),
       random(seed),
       detector(config),
-      disk(std::move(restored)),
+      disk(std::move(restored.state)),
+      durable_log(config.durable_keep_bytes),
       directory(config),
       outcomes(std::max<std::size_t>(config.lanes, 1)),
       cut_end(outcomes.size()),
@@ -56,6 +57,7 @@ Engine::Parts::Parts(NodeId id, Config configuration, PersistentState restored, 
   VSYNC_ASSERT(self.incarnation.counter >= disk.incarnation_counter);
   disk.incarnation_counter = self.incarnation.counter;
   returning = disk.installed && disk.installed->rank_of_name(self.name);
+  for (const LogRecord& record : restored.log) durable_log.apply(record);
 }
 
 void Engine::Parts::begin(TimePoint at) {
@@ -134,7 +136,7 @@ void Engine::Parts::broadcast(Body body, bool bulk, bool payload_holders_only) {
 }
 
 WriteToken Engine::Parts::persist() {
-  out.writes.push_back({next_token, disk});
+  out.writes.push_back({next_token, disk, {}});
   return next_token++;
 }
 
@@ -168,7 +170,7 @@ void Engine::Parts::heartbeat() {
   beat.promised = disk.promised;
   beat.loaded = in_view && in_view->loaded;
   beat.leaving = asks_to_leave();
-  beat.congested = holding_back;
+  beat.congested = asks_to_wait();
   beat.witness = config.witness;
   beat.weight = config.weight;
   beat.former = disk.installed ? ClusterId{} : disk.cluster;
@@ -193,7 +195,7 @@ void Engine::Parts::flush() {
 
 // ---------------------------------------------------------------- the public face
 
-Engine::Engine(NodeId self, Config config, PersistentState restored, std::uint64_t seed)
+Engine::Engine(NodeId self, Config config, Restored restored, std::uint64_t seed)
     : parts_(std::make_unique<Parts>(std::move(self), std::move(config), std::move(restored), seed)) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
@@ -232,6 +234,7 @@ void Engine::on_persisted(TimePoint now, WriteToken token) {
   Parts& p = *parts_;
   p.begin(now);
   p.persisted = std::max(p.persisted, token);
+  p.stored_upto(p.persisted);
   while (!p.held.empty() && p.held.front().token <= p.persisted) {
     Parts::Held next = std::move(p.held.front());
     p.held.pop_front();
@@ -255,6 +258,7 @@ void Engine::on_tick(TimePoint now) {
     p.balance();
   }
   if (p.coordinator) p.coordinator->on_tick(now);
+  (void)p.drive_log_copy();
   p.fetch_missing();
   p.settle();
 }
@@ -347,12 +351,14 @@ std::optional<TimePoint> Engine::next_deadline() const {
   if (p.in_view) {
     if (const auto fetch = p.fetch_deadline()) next = std::min(next, *fetch);
   }
+  if (p.log_copy) next = std::min(next, p.log_copy->next_try);
   return next;
 }
 
 NodeId Engine::self() const { return parts_->self; }
 const Directory& Engine::directory() const { return parts_->directory; }
 Position Engine::common_part(Position position) const { return parts_->ends.common_part(position); }
+const DurableLog& Engine::durable_log() const { return parts_->durable_log; }
 
 Status Engine::status() const {
   const Parts& p = *parts_;
@@ -381,6 +387,7 @@ Status Engine::status() const {
   status.ordered = lane.order().end();
   status.delivered = lane.delivered();
   status.uniform = lane.stability().uniform();
+  status.durable = lane.stability().durable();
   status.stable = lane.stability().stable();
   status.unstable_bytes = lane.stream(v.self).bytes();
   return status;

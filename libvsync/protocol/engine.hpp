@@ -55,7 +55,7 @@ struct Status {
   std::optional<Rank> sequencer;
   bool lease = false;                      ///< (sequencer) may order now
   std::string waits_for;                   ///< in words; empty when nothing is waited for
-  Seq ordered, delivered, uniform, stable; ///< of lane 0
+  Seq ordered, delivered, uniform, durable, stable; ///< of lane 0
   std::uint64_t dropped_frames = 0;        ///< stamped with another cluster, view or incarnation
   std::uint64_t view_changes = 0;
   std::uint64_t unstable_bytes = 0;        ///< of this node's own stream
@@ -65,7 +65,7 @@ class Engine {
  public:
   /// `restored` is what the disk holds (a default value: nothing). `self`'s incarnation counter is above that of `restored`
   /// and already persisted. `seed` is the only randomness.
-  Engine(NodeId self, Config config, PersistentState restored, std::uint64_t seed);
+  Engine(NodeId self, Config config, Restored restored, std::uint64_t seed);
   ~Engine();
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
@@ -104,6 +104,8 @@ class Engine {
   [[nodiscard]] const class Directory& directory() const;
   /// Of what an application delivered up to `position`, here or at another node: the last position that is in the order.
   [[nodiscard]] Position common_part(Position position) const;
+  /// The durable messages that this node keeps, read-only.
+  [[nodiscard]] const class DurableLog& durable_log() const;
 
  private:
   struct Parts;

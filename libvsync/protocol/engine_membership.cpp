@@ -222,23 +222,35 @@ void Engine::Parts::become(ComponentState state) {
 
 // ---------------------------------------------------------------- first formation
 
-// The view is on disk before anything happens in it: a crash in between must not lead to a second first view.
-void Engine::Parts::form_alone() {
-  if (alone) {
-    if (alone->token <= persisted) install(View(alone->view), false, false);
-    return;
+// A first view is on its minter's disk before anything happens in it: a crash in between must not lead to a second one.
+void Engine::Parts::write_first_view(View view) {
+  PersistentState formed = disk;
+  formed.installed = view;
+  formed.log_reaches = view.id;
+  out.writes.push_back({next_token, std::move(formed), {}});
+  first_view = FirstView{std::move(view), next_token++};
+}
+
+void Engine::Parts::enter_first_view() {
+  if (first_view->token > persisted) return;
+  Decision decision;
+  decision.value.next = first_view->view;
+  install(decision.value.next, false, false);
+  for (const Member& member : decision.value.next.members) {
+    if (member.node != self) send(member.node, Decided{{decision}});
   }
+}
+
+void Engine::Parts::form_alone() {
+  if (first_view) return enter_first_view();
   disk.cluster = {random.next(), random.next() | 1};
   View first{{{1, random.next()}, 1}, {{self, config.weight, config.weight, config.witness, true}}, Rank{0}, std::min(config.min_weight, config.weight), {}};
   first.sequencers.assign(outcomes.size(), Rank{0});
-  PersistentState formed = disk;
-  formed.installed = first;
-  out.writes.push_back({next_token, std::move(formed)});
-  alone = FormingAlone{std::move(first), next_token++};
+  write_first_view(std::move(first));
 }
 
 void Engine::Parts::try_formation() {
-  if (alone || config.peers.empty()) return form_alone();
+  if (first_view || config.peers.empty()) return form_alone();
   if (std::any_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < self.name; })) return;
   View first;
   std::size_t missing = 0;
@@ -293,13 +305,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Form& form) {
 void Engine::Parts::on_frame(const Frame& frame, const Formed& formed) {
   if (!forming || forming->view.id != formed.view) return;
   forming->waiting.erase(frame.from);
-  if (!forming->waiting.empty()) return;
-  Decision decision;
-  decision.value.next = forming->view;
-  install(View(forming->view), false, false);
-  for (const Member& member : decision.value.next.members) {
-    if (member.node != self) send(member.node, Decided{{decision}});
-  }
+  if (forming->waiting.empty() && !first_view) write_first_view(forming->view);
 }
 
 // ---------------------------------------------------------------- restart formation
@@ -387,6 +393,8 @@ void Engine::Parts::rejoin(const Cut* cut) {
   if (in_view->loaded) emit(resynced);
   in_view.reset();
   coordinator.reset();
+  log_copy.reset();
+  recovering.reset();
   std::fill(cut_end.begin(), cut_end.end(), std::nullopt);
   decisions.clear();
   waiting_ops.clear();

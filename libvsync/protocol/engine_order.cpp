@@ -43,7 +43,7 @@ Result<void, PublishError> Engine::Parts::publish(Chunk chunk) {
 
 // A member that is suspected holds nobody back.
 bool Engine::Parts::congested() const {
-  if (holding_back) return true;
+  if (asks_to_wait()) return true;
   const RankSet asking = in_view->congested;
   return std::any_of(asking.begin(), asking.end(), [&](Rank rank) { return !suspected(rank); });
 }
@@ -95,7 +95,7 @@ void Engine::Parts::on_progress(const NodeId& from, const std::vector<LaneProgre
     LaneReplica& lane = in_view->lanes[i];
     lane.heard_of(*rank, lanes[i].sent);
     lane.heard_order(lanes[i].ordered);
-    lane.stability().acknowledge(*rank, lanes[i].held);
+    lane.stability().acknowledge(*rank, lanes[i].held, lanes[i].stored);
   }
 }
 
@@ -160,7 +160,7 @@ void Engine::Parts::deliver_available() {
       const Chunk chunk = *next->chunk;
       const NodeId publisher = in_view->view.at(next->publisher).node;
       lane.pop(*next);
-      if (chunk.level != Level::agreed) in_view->ack_now = true;
+      if (chunk.level == Level::uniform || chunk.level == Level::safe) in_view->ack_now = true;
       hand_out({in_view->view.id.epoch, in_view->view.id.number, Lane{static_cast<std::uint16_t>(i)}, next->first}, publisher, chunk,
                next->ordered_at);
     }
@@ -181,9 +181,13 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
   if (publisher == self) {
     Position last = first;
     last.seq = first.seq + (chunk.count - 1);
-    outcomes[chunk.lane.value].placed(last, admission.first_position_of_duplicate.value_or(first), admission.known);
+    // Of a retry, this place is a marker's: where the first copy stands may be forgotten.
+    const Position reported = admission.skip > 0 && admission.known ? admission.first_position_of_duplicate.value_or(Position{}) : first;
+    outcomes[chunk.lane.value].placed(last, reported, admission.known);
   }
-  emit(Delivered{first, publisher, chunk, admission.known ? admission.skip : chunk.count, ordered_at});
+  const std::uint32_t markers = admission.known ? admission.skip : chunk.count;
+  emit(Delivered{first, publisher, chunk, markers, ordered_at});
+  if (chunk.level == Level::durable && markers < chunk.count) store(first, publisher, chunk, ordered_at);
 }
 
 // ---------------------------------------------------------------- acknowledgements and marks
@@ -191,8 +195,9 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
 std::vector<LaneProgress> Engine::Parts::progress() const {
   std::vector<LaneProgress> lanes;
   lanes.reserve(in_view->lanes.size());
-  for (const LaneReplica& lane : in_view->lanes) {
-    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), lane.held()});
+  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
+    const LaneReplica& lane = in_view->lanes[i];
+    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), lane.held(), stored(i)});
   }
   return lanes;
 }
@@ -203,7 +208,7 @@ void Engine::Parts::acknowledge() {
   if (v.view.size() > 1) {
     if (v.ack_at == TimePoint{}) v.ack_at = now + config.ack_every;
     if (!v.ack_now && now < v.ack_at) return;
-    broadcast(Ack{v.view.id, holding_back, progress()}, false, false);
+    broadcast(Ack{v.view.id, asks_to_wait(), progress()}, false, false);
   }
   v.ack_wanted = v.ack_now = false;
   v.ack_at = TimePoint{};
@@ -211,7 +216,7 @@ void Engine::Parts::acknowledge() {
 
 bool Engine::Parts::unconfirmed_cut() const {
   for (std::size_t i = 0; i < cut_end.size(); ++i) {
-    if (cut_end[i] && marked[i].second < *cut_end[i]) return true;
+    if (cut_end[i] && marked[i].safe < *cut_end[i]) return true;
   }
   return false;
 }
@@ -220,7 +225,7 @@ void Engine::Parts::mark() {
   InView& v = *in_view;
   v.installed_by.insert(v.self);
   v.member_lost = v.member_lost && unconfirmed_cut();
-  for (LaneReplica& lane : v.lanes) lane.stability().acknowledge(v.self, lane.held());
+  for (std::size_t i = 0; i < v.lanes.size(); ++i) v.lanes[i].stability().acknowledge(v.self, v.lanes[i].held(), stored(i));
   // What an excluded member delivered under a lease it may still believe in must not differ from what is confirmed here.
   const bool may_confirm = now >= v.confirm_from && is_uniform_set(v.view, v.installed_by);
   const bool all_installed = v.installed_by.contains(payload_holders(v.view));
@@ -229,7 +234,7 @@ void Engine::Parts::mark() {
     lane.forget_stable();
     if (!v.loaded || !may_confirm) continue;
     const auto& stability = lane.stability();
-    auto& [uniform, safe] = marked[i];
+    Confirmed& confirmed = marked[i];
     const auto confirm = [&](Position& last, Seq reached, Level level, bool cut_settled) {
       reached = std::min(reached, lane.delivered());
       Position upto{v.view.id.epoch, v.view.id.number, Lane{static_cast<std::uint16_t>(i)}, reached};
@@ -242,9 +247,11 @@ void Engine::Parts::mark() {
       last = upto;
       emit(Marked{upto, level, v.view.id, level == Level::safe && of_cut && v.member_lost});
     };
-    confirm(uniform, stability.uniform(), Level::uniform, true);
-    confirm(safe, stability.safe(), Level::safe, all_installed);
-    outcomes[i].confirm(uniform, safe, out.events);
+    confirm(confirmed.uniform, stability.uniform(), Level::uniform, true);
+    // Nobody installs a view before the durable part of the cut is on its disk.
+    confirm(confirmed.durable, std::min(stability.durable(), stability.uniform()), Level::durable, true);
+    confirm(confirmed.safe, stability.safe(), Level::safe, all_installed);
+    outcomes[i].confirm(confirmed, out.events);
   }
   if (!writable_wanted) return;
   const Stream& own = v.lanes.front().stream(v.self);
@@ -295,7 +302,7 @@ bool Engine::Parts::fetch_due(Fetching& fetching, std::uint64_t have, std::uint6
 }
 
 std::optional<TimePoint> Engine::Parts::fetch_deadline() const {
-  if (!stores() || doubt_since || (in_view->wedged && !in_view->gathering)) return std::nullopt;
+  if (!fetches()) return std::nullopt;
   std::optional<TimePoint> next;
   const auto want = [&](TimePoint at) { next = std::min(next.value_or(at), at); };
   for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
@@ -312,8 +319,11 @@ std::optional<TimePoint> Engine::Parts::fetch_deadline() const {
   return next;
 }
 
+/// A wedged node needs nothing but the cut; that it needs in doubt too: the restart formation that ends the doubt may wait for it.
+bool Engine::Parts::fetches() const { return stores() && (in_view->gathering || (!in_view->wedged && !doubt_since)); }
+
 void Engine::Parts::fetch_missing() {
-  if (!stores() || doubt_since) return;
+  if (!fetches()) return;
   for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
     LaneReplica& lane = in_view->lanes[i];
     const Lane id{static_cast<std::uint16_t>(i)};

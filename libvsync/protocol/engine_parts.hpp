@@ -4,6 +4,7 @@
 //   engine.cpp             inputs, outputs, timers, status
 //   engine_order.cpp       streams, order, delivery, acknowledgements, marks, fetches of the installed view
 //   engine_view_change.cpp ballots: answering, gathering, accepting, installing
+//   engine_durable.cpp     what is logged on disk, and how a log that lacks something is completed
 //   engine_membership.cpp  who should be in the next view: suspicion, joiners, formation, restart, leave, rejoin
 
 #include <deque>
@@ -18,6 +19,7 @@
 #include "protocol/config.hpp"
 #include "protocol/coordinator.hpp"
 #include "protocol/directory.hpp"
+#include "protocol/durable_log.hpp"
 #include "protocol/engine.hpp"
 #include "protocol/failure_detector.hpp"
 #include "protocol/lane.hpp"
@@ -72,6 +74,12 @@ struct InView {
 
   std::vector<std::vector<Chunk>> to_send;      ///< by lane: own chunks not sent yet
   std::vector<std::optional<Order>> to_order;   ///< by lane: order records not sent yet
+  struct Unstored {
+    WriteToken token;
+    Seq first;
+  };
+  std::vector<std::deque<Unstored>> unstored;   ///< by lane: durable chunks delivered and not on disk yet
+  std::optional<Snapshot> state_given;          ///< (not loaded) the state, while the log behind it is copied
   std::vector<std::vector<Fetching>> fetch;     ///< by lane, by publisher; the last one is for the order
   std::vector<TimePoint> order_progress;        ///< by lane: when the order last moved, or had no need to
   std::vector<std::vector<std::uint64_t>> load; ///< by lane, by publisher: messages ordered since the last look
@@ -99,14 +107,30 @@ struct Forming {
   std::set<NodeId> waiting;
 };
 
-/// A first view of this node alone, until it is on disk.
-struct FormingAlone {
+/// A first view that this node has minted, until it is on its disk.
+struct FirstView {
   View view;
   WriteToken token = 0;
 };
 
+/// A copy of other nodes' logs under way, lane by lane.
+struct LogCopy {
+  ViewId view;                ///< in whose name it is asked for
+  std::vector<NodeId> givers; ///< by lane; without a name: nothing is lacking there
+  std::size_t lane = 0;
+  TimePoint next_try;
+  std::uint32_t tries = 0;
+};
+
+/// (restart formation) This disk completes its log before it says so to the coordinator.
+struct Recovering {
+  ViewId view;
+  Ballot ballot;
+  NodeId coordinator;
+};
+
 struct Engine::Parts {
-  Parts(NodeId id, Config configuration, PersistentState restored, std::uint64_t seed);
+  Parts(NodeId id, Config configuration, Restored restored, std::uint64_t seed);
 
   // ---- what it knows
   NodeId self;
@@ -116,13 +140,16 @@ struct Engine::Parts {
   Duration wall{0};
   FailureDetector detector;
   PersistentState disk;            ///< as last written
+  DurableLog durable_log;          ///< as last written
+  std::optional<LogCopy> log_copy;
+  std::optional<Recovering> recovering;
   Directory directory;
   ViewEnds ends;
   std::vector<Outcomes> outcomes;  ///< by lane
   std::unique_ptr<InView> in_view;
   std::optional<Coordinator> coordinator;
   std::optional<Forming> forming;
-  std::optional<FormingAlone> alone;
+  std::optional<FirstView> first_view;
   std::deque<Decision> decisions;
   ComponentState component = ComponentState::joining;
   bool holding_back = false;
@@ -132,7 +159,7 @@ struct Engine::Parts {
   std::optional<Decision> farewell; ///< (leaving) the change that leaves this node out, while those that stay may lack it
   bool returning = false;          ///< restarted with an installed view on disk, and not in a view since
   std::vector<std::optional<Position>> cut_end;  ///< by lane: end of what was delivered before this view
-  std::vector<std::pair<Position, Position>> marked;  ///< by lane: last uniform and safe mark
+  std::vector<Confirmed> marked;   ///< by lane: the last marks
 
   // ---- outputs
   Outbox out;
@@ -147,6 +174,12 @@ struct Engine::Parts {
   std::deque<Frame> early;               ///< of a view not installed yet
   std::vector<DirectoryOps> waiting_ops; ///< submitted while wedged
   bool writable_wanted = false;
+  struct LogWrite {
+    WriteToken token;
+    std::uint64_t bytes;
+  };
+  std::deque<LogWrite> log_under_way;
+  std::uint64_t log_backlog = 0;         ///< bytes of these
 
   // ---- time
   bool started = false;
@@ -204,6 +237,7 @@ struct Engine::Parts {
   void on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes, bool is_congested);
   [[nodiscard]] std::vector<LaneProgress> progress() const;
   [[nodiscard]] bool congested() const;
+  [[nodiscard]] bool asks_to_wait() const;
   void order_available();
   void deliver_available();
   void hand_out(Position first, const NodeId& publisher, const Chunk& chunk, std::int64_t ordered_at);
@@ -212,6 +246,7 @@ struct Engine::Parts {
   [[nodiscard]] bool unconfirmed_cut() const;
   void send_pending();
   void fetch_missing();
+  [[nodiscard]] bool fetches() const;
   void balance();
   void hand_off(std::size_t lane, Rank to);
   [[nodiscard]] bool has_lease() const;
@@ -235,18 +270,38 @@ struct Engine::Parts {
   void try_gathered();
   void apply(const Decision& decision);
   void remember(const Decision& decision);
-  [[nodiscard]] bool finish_view(const Cut& cut);
   void install(const View& view, bool restart, bool state_kept);
   void take_early();
   void give_snapshot();
+  /// The snapshot and the log are complete.
+  void load();
   void loaded_now();
   /// Publishes the directory records that were submitted while this node was wedged or doubted itself.
   void release_held_back();
-  /// A node without a view takes a later one for the last its name was in.
-  void bind(const View& later);
-  [[nodiscard]] Answer answer_to(const ViewId& view, const Ballot& ballot) const;
+  /// A node without a view takes a later one for the last its name was in. `log_whole`: what its disk holds is all of the order up to it.
+  void bind(const View& later, bool log_whole);
+  [[nodiscard]] Answer answer_to(const Prepare& prepare, bool acceptor) const;
   /// The view whose instance this node's disk is bound to: installed, or (returning) found on disk.
   [[nodiscard]] const View* bound_view() const;
+
+  // ---- engine_durable.cpp
+  void on_frame(const Frame& frame, const FetchLog& fetch);
+  void on_frame(const Frame& frame, const LogPart& part);
+  WriteToken log(LogRecord record);
+  void store(Position first, const NodeId& publisher, const Chunk& chunk, std::int64_t ordered_at);
+  void stored_upto(WriteToken token);
+  [[nodiscard]] Seq stored(std::size_t lane) const;
+  template <class Use>
+  bool walk_cut(LaneReplica& lane, std::size_t index, const LaneCut& cut, Use use) const;
+  [[nodiscard]] bool finish_view(const Cut& cut);
+  WriteToken store_cut(const InView::Gathering& gathering);
+  void settle_log(const ViewId& from, std::optional<Ballot> adopted);
+  [[nodiscard]] bool log_has_cut(const Decision& decision) const;
+  [[nodiscard]] std::vector<Seq> logged() const;
+  void copy_log(ViewId view, std::vector<NodeId> givers);
+  bool drive_log_copy();
+  void log_copied();
+  void recover(const Frame& frame, const Gather& gather);
 
   // ---- engine_membership.cpp
   void on_frame(const Frame& frame, const Heartbeat& heartbeat);
@@ -256,6 +311,8 @@ struct Engine::Parts {
   void evaluate_in_view();
   void evaluate_outside();
   void form_alone();
+  void write_first_view(View view);
+  void enter_first_view();
   void try_formation();
   void try_restart();
   void show_decisions(const Frame& frame, const Heartbeat& heartbeat);

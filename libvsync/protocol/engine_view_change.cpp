@@ -29,21 +29,23 @@ void Engine::Parts::wedge() {
   in_view->wedged = true;
 }
 
-Answer Engine::Parts::answer_to(const ViewId& view, const Ballot& ballot) const {
+Answer Engine::Parts::answer_to(const Prepare& prepare, bool acceptor) const {
   Answer answer;
-  answer.view = view;
-  answer.ballot = ballot;
+  answer.view = prepare.view.id;
+  answer.ballot = prepare.ballot;
   for (const auto& [name, peer] : detector.peers()) {
     if (detector.hears(now, peer.node)) answer.hears.push_back(peer.node);
   }
   answer.leaving = asks_to_leave();
   answer.witness = config.witness;
   answer.full_weight = config.weight;
-  const View* bound = bound_view();
-  if (bound == nullptr || bound->id != view) return answer;  // a joiner
+  if (!acceptor) return answer;  // a joiner, which promises nothing
   answer.accepted = disk.accepted;
   answer.from_disk = !in_view;
-  if (!in_view) return answer;
+  if (!in_view) {
+    answer.logged = logged();
+    return answer;
+  }
   answer.loaded = in_view->loaded;
   if (stores()) {
     for (const LaneReplica& lane : in_view->lanes) answer.lanes.push_back(lane.holdings());
@@ -57,7 +59,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Prepare& prepare) {
   const bool acceptor = bound != nullptr && bound->id == prepare.view.id && (in_view || prepare.restart);
   if (!acceptor) {
     // A member that hasn't installed the view yet would be taken at its word for a promise that it can't keep.
-    if (!in_view && !prepare.view.rank_of(self)) send(frame.from, answer_to(prepare.view.id, prepare.ballot));
+    if (!in_view && !prepare.view.rank_of(self)) send(frame.from, answer_to(prepare, false));
     return;
   }
   if (prepare.ballot < disk.promised) {
@@ -69,12 +71,13 @@ void Engine::Parts::on_frame(const Frame& frame, const Prepare& prepare) {
     persist();
   }
   wedge();
-  Answer answer = answer_to(prepare.view.id, prepare.ballot);
+  Answer answer = answer_to(prepare, true);
   if (mutant(Mutant::restart_ignores_disk) && answer.from_disk) answer.accepted.reset();
   send_after(next_token - 1, frame.from, std::move(answer));
 }
 
 void Engine::Parts::on_frame(const Frame& frame, const Gather& gather) {
+  if (!in_view && returning && disk.installed->id == gather.view) return recover(frame, gather);
   if (!stored_view_is(gather.view)) return;
   if (gather.ballot < disk.promised) {
     send(frame.from, Refused{gather.view, gather.ballot, disk.promised});
@@ -94,7 +97,7 @@ void Engine::Parts::try_gathered() {
   for (std::size_t i = 0; i < in_view->lanes.size() && i < cuts.size(); ++i) {
     if (!in_view->lanes[i].holds(cuts[i])) return;
   }
-  send(gathering.coordinator, Gathered{in_view->view.id, gathering.ballot});
+  send_after(store_cut(gathering), gathering.coordinator, Gathered{in_view->view.id, gathering.ballot});
   in_view->gathering.reset();
 }
 
@@ -210,7 +213,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
     // A disk with the cluster id of the formation and without a view never held a promise: its name's place in the view is this node's.
     // That id comes from a formation only; one that a disk could not tell of would give a vote to a host that lost its promises.
     const bool formed = !disk.cluster.empty() && disk.cluster == frame.cluster;
-    if (!admitted && formed && newest.rank_of_name(self.name)) return bind(newest);
+    if (!admitted && formed && newest.rank_of_name(self.name)) return bind(newest, newest.id.number == 1);
     if (!admitted) return;
     disk.cluster = frame.cluster;
   }
@@ -232,11 +235,15 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
     apply(Decision{in_view->view.id, Value(disk.accepted->value)});
   } else {
     rejoin(nullptr);
-    bind(newest);
+    bind(newest, false);
   }
 }
 
-void Engine::Parts::bind(const View& later) {
+void Engine::Parts::bind(const View& later, bool log_whole) {
+  if (disk.installed) settle_log(disk.installed->id, log_whole ? std::optional(later.formed_in) : std::nullopt);
+  if (log_whole) disk.log_reaches = later.id;
+  log_copy.reset();
+  recovering.reset();
   returning = later.rank_of_name(self.name).has_value();
   disk.installed = later;
   disk.promised = {};
@@ -258,7 +265,7 @@ void Engine::Parts::apply(const Decision& decision) {
     const bool keeps = next.at(*rank).loaded && in_view->loaded;
     if (keeps && !finish_view(decision.value.cut)) {
       rejoin(&decision.value.cut);
-      return bind(next);
+      return bind(next, false);
     }
     remember(decision);
     return install(next, decision.value.restart, keeps);
@@ -269,40 +276,12 @@ void Engine::Parts::apply(const Decision& decision) {
   }
   // A later view of the chain: it is settled now by its own ballot, if this name is in it. Nothing was promised in it: a promise is
   // on disk behind the view.
-  if (returning && next.id > disk.installed->id) bind(next);
+  if (returning && next.id > disk.installed->id) bind(next, log_has_cut(decision));
 }
 
 void Engine::Parts::remember(const Decision& decision) {
   decisions.push_back(decision);
   if (decisions.size() > config.decisions_kept) decisions.pop_front();
-}
-
-bool Engine::Parts::finish_view(const Cut& cut) {
-  if (!stores()) return true;
-  const ViewId& id = in_view->view.id;
-  for (std::size_t i = 0; i < in_view->lanes.size() && i < cut.lanes.size(); ++i) {
-    LaneReplica& lane = in_view->lanes[i];
-    const Lane lane_id{static_cast<std::uint16_t>(i)};
-    const bool adopted = lane.adopt(cut.lanes[i]);
-    if (!adopted && !mutant(Mutant::no_fetch_before_accept) && !mutant(Mutant::cut_ignores_holdings) && !mutant(Mutant::no_wedge)) return false;
-    while (const auto next = lane.next()) {
-      const Chunk chunk = *next->chunk;
-      lane.pop(*next);
-      hand_out({id.epoch, id.number, lane_id, next->first}, in_view->view.at(next->publisher).node, chunk, next->ordered_at);
-    }
-    Position last{id.epoch, id.number, lane_id, lane.delivered()};
-    ViewEnd end{id, lane_id, lane.delivered(), Seq{}};
-    Seq at = tail_begin;
-    for (const TailChunk& entry : lane.tail(cut.lanes[i])) {
-      const Chunk& chunk = *entry.chunk;
-      hand_out({id.epoch, id.number, lane_id, at}, in_view->view.at(entry.publisher).node, chunk, 0);
-      at = at + chunk.count;
-      last.seq = end.tail = at - 1;
-    }
-    ends.add(end);
-    if (last.seq != Seq{}) cut_end[i] = last;
-  }
-  return true;
 }
 
 void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
@@ -332,13 +311,17 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
     directory = Directory(config);
     std::fill(cut_end.begin(), cut_end.end(), std::nullopt);
   }
+  settle_log(in_view ? in_view->view.id : ViewId{}, std::nullopt);
+  if (next.at(own).loaded) disk.log_reaches = next.id;
+  log_copy.reset();
+  recovering.reset();
   disk.installed = next;
   disk.promised = {};
   disk.accepted.reset();
   persist();
   returning = false;
   forming.reset();
-  alone.reset();
+  first_view.reset();
   coordinator.reset();
   seen_round = 0;
   backoff = Duration{0};
@@ -354,6 +337,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
     fresh->load.emplace_back(next.size());
   }
   fresh->to_send.resize(outcomes.size());
+  fresh->unstored.resize(outcomes.size());
   fresh->order_progress.assign(outcomes.size(), now);
   fresh->busier.resize(outcomes.size());
   fresh->load_looked = now;
@@ -415,16 +399,29 @@ void Engine::Parts::give_snapshot() {
     if (peer != nullptr && peer->node == member.node && peer->heartbeat.view == v.view.id && peer->heartbeat.loaded) continue;
     lacking = true;
     if (!again) continue;
-    send(member.node, Snapshot{v.view.id, mutant(Mutant::snapshot_late) ? directory.snapshot() : *v.snapshot, ends.all()}, true);
+    const DirectoryState& state = *v.snapshot;
+    send(member.node, Snapshot{v.view.id, mutant(Mutant::snapshot_late) ? directory.snapshot() : state, ends.all(), !durable_log.empty()}, true);
   }
   if (again) v.snapshot_sent = now;
   if (!lacking) v.snapshot.reset();
 }
 
-void Engine::Parts::on_frame(const Frame&, const Snapshot& snapshot) {
-  if (in_view->loaded || in_view->wedged || !stores()) return;
-  directory = Directory::from(snapshot.directory, config);
-  ends.learn(snapshot.ends);
+void Engine::Parts::on_frame(const Frame& frame, const Snapshot& snapshot) {
+  if (in_view->loaded || in_view->wedged || in_view->state_given || !stores()) return;
+  in_view->state_given = snapshot;
+  // What was durable is part of the state: who is loaded may be one of those that a promise stands on.
+  const bool copies = snapshot.logged || !durable_log.empty();
+  copy_log(in_view->view.id, std::vector<NodeId>(copies ? outcomes.size() : 0, frame.from));
+  if (!log_copy) load();
+}
+
+// The disk needs no waiting for: this node has a vote in the next view only, which it promises behind these writes.
+void Engine::Parts::load() {
+  directory = Directory::from(in_view->state_given->directory, config);
+  ends.learn(in_view->state_given->ends);
+  in_view->state_given.reset();
+  disk.log_reaches = in_view->view.id;
+  persist();
   loaded_now();
   heartbeat();
 }

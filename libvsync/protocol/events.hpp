@@ -92,7 +92,7 @@ struct Resolved {
   std::uint64_t first_n = 0;
   std::uint32_t count = 0;
   Outcome outcome = Outcome::ok;
-  Position first;
+  Position first;  ///< (ok) of the first message; a default value for a retry whose first copy is older than what sessions remember
 };
 
 /// primary: in a view that goes on. blocked: in a view, but hears no set that may go on. joining: asks to be admitted.

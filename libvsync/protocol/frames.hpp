@@ -11,7 +11,9 @@
 
 #include "protocol/chunk.hpp"
 #include "protocol/directory_state.hpp"
+#include "protocol/durable_log.hpp"
 #include "protocol/ids.hpp"
+#include "protocol/log_record.hpp"
 #include "protocol/view.hpp"
 #include "protocol/view_ends.hpp"
 
@@ -54,12 +56,21 @@ struct Cut {
   bool operator==(const Cut&) const = default;
 };
 
+/// Whose disk holds the most of the ending view in one lane, and how far.
+struct StoredEnd {
+  Rank holder;
+  Seq end;
+  bool operator==(const StoredEnd&) const = default;
+};
+
 /// What the members of view v agree on: the next view and what v delivers before it.
 struct Value {
   View next;
   Cut cut;
   std::vector<Rank> loaded;  ///< ranks of v whose state is kept in `next`; the others of `next` load a snapshot
   bool restart = false;      ///< a restart formation: a new epoch
+  /// By lane. Set: the history that goes on is that of the disks; the directory begins empty.
+  std::vector<StoredEnd> stored;
   bool operator==(const Value&) const = default;
 };
 
@@ -99,6 +110,7 @@ struct LaneProgress {
   Seqno sent;   ///< last message of the sender's own stream
   Seq ordered;  ///< end of the order prefix the sender knows
   Seq held;     ///< every payload and record up to here is held: the cumulative acknowledgement
+  Seq stored;   ///< and what is durable up to here is on the sender's disk
   bool operator==(const LaneProgress&) const = default;
 };
 
@@ -185,6 +197,7 @@ struct Answer {
   Ballot ballot;
   std::optional<Accepted> accepted;
   std::vector<LaneHoldings> lanes;   ///< empty from a joiner, and from a disk
+  std::vector<Seq> logged;           ///< (from a disk) by lane: its log of `view` ends here; empty: its log has holes before `view`
   std::vector<NodeId> hears;
   bool loaded = false;
   bool leaving = false;
@@ -242,10 +255,31 @@ struct Snapshot {
   ViewId view;
   DirectoryState directory;
   std::vector<ViewEnd> ends;
+  bool logged = false;  ///< there are durable messages before `view`: a FetchLog gives them
+};
+
+/// Who: a member that isn't loaded, to the giver of its snapshot, for what was durable before `view`; or (restart formation) a disk that
+/// answered the ballot, to the one whose log of `view` goes further. `after`: the last entry of the asker's own log.
+struct FetchLog {
+  ViewId view;
+  Lane lane;
+  std::optional<LogMark> after;
+};
+
+/// The answer. `agrees`: the log that was asked for has the entry `after`, and `entries` follow it. Otherwise the asker cuts its own
+/// log back to `keep`, or empties it, and asks again.
+struct LogPart {
+  ViewId view;
+  Lane lane;
+  std::optional<LogMark> after;
+  bool agrees = true;
+  std::optional<Position> keep;
+  std::vector<LogEntry> entries;
+  bool more = false;
 };
 
 using Body = std::variant<Heartbeat, Data, Order, Ack, FetchData, FetchOrder, Prepare, Answer, Refused, Gather, Gathered, Accept,
-                          AcceptedBallot, Decided, Form, Formed, Snapshot>;
+                          AcceptedBallot, Decided, Form, Formed, Snapshot, FetchLog, LogPart>;
 
 struct Frame {
   ClusterId cluster;  ///< empty only while forming or joining

@@ -80,6 +80,16 @@ bool LaneReplica::adopt(const LaneCut& cut) {
   return held_ == cut.end();
 }
 
+bool LaneReplica::has_undelivered(Level level) const {
+  for (std::size_t r = 0; r < streams_.size(); ++r) {
+    const auto& chunks = streams_[r].chunks();
+    const bool found = std::any_of(chunks.begin(), chunks.end(),
+                                   [&](const Chunk& chunk) { return chunk.level == level && chunk.first > delivered_seqno_[r]; });
+    if (found) return true;
+  }
+  return false;
+}
+
 void LaneReplica::forget_stable() {
   const Seq stable = std::min(stability_.stable(), delivered_);
   if (stable <= order_.base()) return;

@@ -55,6 +55,8 @@ class LaneReplica {
   /// Replaces what is known of the order by the kept prefix of the cut. False when that is impossible: this replica is not one
   /// that may install.
   [[nodiscard]] bool adopt(const LaneCut& cut);
+  /// Something of this level is held and not delivered yet.
+  [[nodiscard]] bool has_undelivered(Level level) const;
   /// After `adopt` and delivery of the kept prefix: the tail.
   [[nodiscard]] std::vector<TailChunk> tail(const LaneCut& cut) const { return compute_tail(cut, streams_, delivered_seqno_); }
 

@@ -37,6 +37,9 @@ enum class Mutant : std::uint8_t {
   no_self_doubt,                  // a paused node trusts itself at once
   outcome_before_uniform,         // ok is told at delivery
   leave_without_cut,              // a leaver's last messages are not in the cut
+  durable_before_disk,            // durable as soon as it is held
+  cut_not_stored,                 // the cut is confirmed before its durable messages are on disk
+  disks_not_compared,             // a restart formation takes the first disk's log and not the longest
   count_,
 };
 

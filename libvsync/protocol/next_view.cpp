@@ -93,13 +93,93 @@ RankSet without_leavers(const std::vector<Acceptor>& acceptors, RankSet clique) 
   return staying.empty() ? clique : staying;
 }
 
-Member continuing(const Member& before, const Acceptor& acceptor, bool disks_are_all) {
+Member continuing(const Member& before, const Acceptor& acceptor, bool loaded) {
   const Answer& answer = *acceptor.answer;
-  Member member{acceptor.node, 0, answer.full_weight, answer.witness, answer.loaded || answer.witness};
-  // Without any living holder, the disks' history is the longest there is: who answers from a disk holds the state.
-  if (answer.from_disk && disks_are_all) member.loaded = true;
+  Member member{acceptor.node, 0, answer.full_weight, answer.witness, loaded || answer.witness};
   if (before.weight > 0 || member.loaded) member.weight = answer.full_weight;
   return member;
+}
+
+// ---------------------------------------------------------------- a restart formation: memories and disks
+
+bool lives_loaded(const Answer& answer) { return answer.loaded && !answer.witness; }
+
+/// Of the members that answer from their disks, those whose logs are a history to go on from. If none is, all are equally good.
+RankSet sound_disks(const std::vector<Acceptor>& acceptors, RankSet clique) {
+  RankSet disks;
+  RankSet sound;
+  for (const Rank rank : clique) {
+    const Answer& answer = *acceptors[rank.value].answer;
+    if (!answer.from_disk || answer.witness) continue;
+    disks.insert(rank);
+    if (!answer.logged.empty()) sound.insert(rank);
+  }
+  return sound.empty() ? disks : sound;
+}
+
+Seq logged_by(const Acceptor& acceptor, std::size_t lane) {
+  return lane < acceptor.answer->logged.size() ? acceptor.answer->logged[lane] : Seq{};
+}
+
+/// By lane, whose log of the ending view goes the furthest. Logs of one view are prefixes of one order: the longest has what the others
+/// have.
+std::vector<StoredEnd> longest_logs(const std::vector<Acceptor>& acceptors, RankSet disks, std::size_t lanes) {
+  std::vector<StoredEnd> ends;
+  if (disks.empty()) return ends;
+  for (std::size_t lane = 0; lane < lanes; ++lane) {
+    StoredEnd longest{disks.front(), logged_by(acceptors[disks.front().value], lane)};
+    for (const Rank rank : disks) {
+      const Seq end = logged_by(acceptors[rank.value], lane);
+      if (end > longest.end && !mutant(Mutant::disks_not_compared)) longest = {rank, end};
+    }
+    ends.push_back(longest);
+  }
+  return ends;
+}
+
+bool beyond(const std::vector<StoredEnd>& stored, const Cut& cut) {
+  for (std::size_t lane = 0; lane < stored.size(); ++lane) {
+    if (stored[lane].end > (lane < cut.lanes.size() ? cut.lanes[lane].end() : Seq{})) return true;
+  }
+  return false;
+}
+
+/// What was left of a view's instance, and whose it is.
+struct Continuation {
+  RankSet members;               ///< that go on
+  RankSet loaded;                ///< of these, who has the state
+  std::vector<StoredEnd> stored; ///< set: the disks give the history
+};
+
+/// The longest history there is goes on: that of the living, unless a disk has something durable that they don't have. Then the living
+/// begin anew like everybody else, and come back as joiners.
+std::optional<Continuation> continuation(const Config& config, const ChoiceInput& input, const std::vector<Acceptor>& acceptors,
+                                         RankSet clique, RankSet staying, const Cut& cut) {
+  Continuation going;
+  const auto lives = [&](Rank rank) { return lives_loaded(*acceptors[rank.value].answer); };
+  const bool living = std::any_of(clique.begin(), clique.end(), lives);
+  if (!living && !input.restart) return std::nullopt;
+  const RankSet disks = input.restart ? sound_disks(acceptors, staying) : RankSet{};
+  const std::vector<StoredEnd> stored = longest_logs(acceptors, disks, std::max<std::size_t>(config.lanes, 1));
+  const bool from_disks = !living || beyond(stored, cut);
+  for (const Rank rank : staying) {
+    const Answer& answer = *acceptors[rank.value].answer;
+    if (from_disks && living && !answer.from_disk && !answer.witness) continue;
+    going.members.insert(rank);
+    if (from_disks ? disks.contains(rank) : lives(rank)) going.loaded.insert(rank);
+  }
+  if (from_disks) going.stored = stored;
+  return going;
+}
+
+/// Of the living everybody fetches what it lacks, and says so; of the disks only those whose logs are shorter.
+bool lacks_history(const Acceptor& acceptor, const Continuation& going) {
+  if (acceptor.answer->witness) return false;
+  if (going.stored.empty()) return true;
+  for (std::size_t lane = 0; lane < going.stored.size(); ++lane) {
+    if (logged_by(acceptor, lane) < going.stored[lane].end) return true;
+  }
+  return false;
 }
 
 void add_joiners(const ChoiceInput& input, View& next) {
@@ -156,35 +236,26 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
 
   const auto clique = connected(view, acceptors);
   if (!clique) return std::nullopt;
-  const bool disks_are_all = std::none_of(clique->begin(), clique->end(), [&](Rank rank) {
-    return acceptors[rank.value].answer->loaded && !acceptors[rank.value].answer->witness;
-  });
-  if (disks_are_all && !input.restart) return std::nullopt;
-
   Choice choice;
+  choice.value.cut = cut_of(input, acceptors, *clique);
+  const auto going = continuation(config, input, acceptors, *clique, without_leavers(acceptors, *clique), choice.value.cut);
+  if (!going) return std::nullopt;
+  choice.value.stored = going->stored;
+
   View& next = choice.value.next;
   next.id = {view.id.epoch, view.id.number + 1};
   next.formed_in = input.ballot;
   if (input.restart) next.id.epoch = {view.id.epoch.number + 1, input.random};
   choice.value.restart = input.restart;
-  for (const Rank rank : without_leavers(acceptors, *clique)) {
-    next.members.push_back(continuing(view.at(rank), acceptors[rank.value], disks_are_all));
-    if (acceptors[rank.value].answer->loaded) choice.value.loaded.push_back(rank);
+  for (const Rank rank : going->members) {
+    const Acceptor& acceptor = acceptors[rank.value];
+    next.members.push_back(continuing(view.at(rank), acceptor, going->loaded.contains(rank)));
+    if (acceptor.answer->loaded) choice.value.loaded.push_back(rank);
+    if (going->loaded.contains(rank) && lacks_history(acceptor, *going)) choice.gather.push_back(acceptor.node);
   }
   add_joiners(input, next);
   appoint(config, input, next);
-  choice.value.cut = cut_of(input, acceptors, *clique);
   return choice;
-}
-
-std::vector<NodeId> must_gather(const View& view, const Value& value) {
-  std::vector<NodeId> nodes;
-  for (const Rank rank : value.loaded) {
-    const NodeId& node = view.at(rank).node;
-    const auto next = value.next.rank_of(node);
-    if (next && value.next.at(*next).holds_payload()) nodes.push_back(node);
-  }
-  return nodes;
 }
 
 }  // namespace vsync::protocol

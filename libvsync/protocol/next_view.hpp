@@ -15,6 +15,8 @@ namespace vsync::protocol {
 struct Choice {
   Value value;
   bool adopted = false;  ///< an earlier ballot's value, which may have been chosen
+  /// Members of the next view that must have its whole history (the cut; or what the disks hold) before it may be accepted.
+  std::vector<NodeId> gather;
 };
 
 struct ChoiceInput {
@@ -36,7 +38,5 @@ struct ChoiceInput {
 [[nodiscard]] RankSet answered(const View& view, const std::map<NodeId, Answer>& answers, bool restart);
 /// Nothing if the answers come from no mutually connected set that may go on.
 [[nodiscard]] std::optional<Choice> choose_value(const Config& config, const ChoiceInput& input);
-/// Members of the next view that must hold the whole cut before it may be accepted.
-[[nodiscard]] std::vector<NodeId> must_gather(const View& view, const Value& value);
 
 }  // namespace vsync::protocol

@@ -21,11 +21,10 @@ void Outcomes::resolve(const Publish& publish, Outcome outcome, std::vector<Even
   out.push_back(Resolved{publish.session, publish.first_n, publish.count, outcome, publish.first});
 }
 
-void Outcomes::confirm(Position uniform, Position safe, std::vector<Event>& out) {
+void Outcomes::confirm(const Confirmed& confirmed, std::vector<Event>& out) {
   while (placed_ > 0) {
     const Publish& publish = waiting_.front();
-    const Position& confirmed = publish.level == Level::safe ? safe : uniform;
-    if (publish.stands_at > confirmed && !mutant(Mutant::outcome_before_uniform)) return;
+    if (publish.stands_at > confirmed.for_outcome_of(publish.level) && !mutant(Mutant::outcome_before_uniform)) return;
     resolve(publish, publish.known ? Outcome::ok : Outcome::session_expired, out);
     waiting_.pop_front();
     --placed_;

@@ -11,6 +11,18 @@
 
 namespace vsync::protocol {
 
+/// How far one lane is confirmed, by level.
+struct Confirmed {
+  Position uniform;
+  Position safe;
+  Position durable;
+
+  /// Where a publish of `level` must stand to be told `ok`.
+  [[nodiscard]] const Position& for_outcome_of(Level level) const {
+    return level == Level::safe ? safe : level == Level::durable ? durable : uniform;
+  }
+};
+
 class Outcomes {
  public:
   void published(const Chunk& chunk);
@@ -18,8 +30,8 @@ class Outcomes {
   /// order. `reported` is where its first message is found, for a retry that of the first copy; `known` is false when the session
   /// has ended.
   void placed(Position stands_at, Position reported, bool known);
-  /// Everything up to `uniform` and `safe` is confirmed.
-  void confirm(Position uniform, Position safe, std::vector<Event>& out);
+  /// Everything up to these positions is confirmed.
+  void confirm(const Confirmed& confirmed, std::vector<Event>& out);
   /// This node is out of its view: what isn't told yet can't be told from here.
   void abandon(std::vector<Event>& out);
   [[nodiscard]] bool empty() const { return waiting_.empty(); }

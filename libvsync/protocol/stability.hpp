@@ -14,24 +14,30 @@ class Stability {
  public:
   explicit Stability(const View& view);
 
-  /// `member` holds every payload and record up to `held`. Older news than known changes nothing.
-  void acknowledge(Rank member, Seq held);
+  /// `member` holds every payload and record up to `held`, and has on its disk what is durable up to `stored`. Older news than known
+  /// changes nothing.
+  void acknowledge(Rank member, Seq held, Seq stored);
 
   /// Held by all members that get payload, learners included: may be forgotten.
   [[nodiscard]] Seq stable() const { return stable_; }
   /// Held by a set that every possible next primary meets.
   [[nodiscard]] Seq uniform() const { return uniform_; }
+  /// What is durable up to here is on the disks of such a set.
+  [[nodiscard]] Seq durable() const { return durable_; }
   /// Held by every loaded payload holder.
   [[nodiscard]] Seq safe() const { return safe_; }
   [[nodiscard]] Seq held_by(Rank member) const { return held_[member.value]; }
 
  private:
   void recompute();
+  [[nodiscard]] Seq reached_by_uniform_set(const std::vector<Seq>& reached) const;
 
   const View* view_;  // outlives this: both belong to the installed view
   std::vector<Seq> held_;
+  std::vector<Seq> stored_;
   Seq stable_;
   Seq uniform_;
+  Seq durable_;
   Seq safe_;
 };
 

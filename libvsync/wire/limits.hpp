@@ -31,6 +31,7 @@ inline constexpr std::size_t nodes_heard_max = 256;               ///< named by 
 inline constexpr std::size_t lanes_max = 256;
 inline constexpr std::size_t runs_max = 1u << 20;                 ///< of order, in one lane of one frame
 inline constexpr std::size_t chunks_max = 1u << 16;               ///< of one Data frame
+inline constexpr std::size_t log_entries_max = 1u << 17;          ///< of one LogPart frame
 inline constexpr std::size_t decisions_max = 4096;                ///< of one Decided frame
 inline constexpr std::size_t sessions_max = 1u << 20;             ///< of one snapshot
 inline constexpr std::size_t groups_max = 1u << 22;               ///< of one snapshot
@@ -38,6 +39,7 @@ inline constexpr std::size_t group_members_max = 1u << 20;
 inline constexpr std::size_t view_ends_max = 1024;                ///< of one snapshot
 inline constexpr std::size_t free_text_bytes_max = 4096;          ///< reasons and error texts
 inline constexpr std::size_t persistent_bytes_max = 64u << 20;
+inline constexpr std::size_t log_message_bytes_max = 1u << 30;    ///< of one record of the durable log, without payloads
 /// Every message number (Seqno, Seq, n) is below: the range of ordinary numbers and that of tails together.
 inline constexpr std::uint64_t number_end = std::uint64_t{1} << 63;
 

@@ -24,7 +24,7 @@ struct Member {
   application @2 :Text;
 }
 
-enum Level { agreed @0; uniform @1; safe @2; }
+enum Level { agreed @0; uniform @1; safe @2; durable @3; }
 
 # ---- application to daemon
 
@@ -51,7 +51,7 @@ struct Open {
   lastPosition @5 :Position;  # last position seen on an earlier connection; the daemon answers with Resync if something follows from it
 }
 
-enum DeliverOn { order @0; uniform @1; safe @2; }
+enum DeliverOn { order @0; uniform @1; safe @2; durable @3; }
 
 # Answered by Joined (with the position from which on messages come) or Refused.
 struct Join {

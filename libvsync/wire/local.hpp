@@ -22,7 +22,7 @@ using protocol::Level;
 using protocol::Position;
 using protocol::SessionId;
 
-enum class DeliverOn : std::uint8_t { order, uniform, safe };
+enum class DeliverOn : std::uint8_t { order, uniform, safe, durable };
 
 enum class ErrorCode : std::uint8_t {
   malformed, unsupported_version, too_large, not_open, credit_exceeded, session_expired, session_moved, not_allowed,

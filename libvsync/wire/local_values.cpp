@@ -2,7 +2,7 @@
 
 namespace vsync::wire {
 
-static_assert(static_cast<int>(schema::Level::SAFE) == static_cast<int>(Level::safe));
+static_assert(static_cast<int>(schema::Level::DURABLE) == static_cast<int>(Level::durable));
 
 void write(schema::SessionId::Builder out, const SessionId& session) {
   out.setHigh(session.high);

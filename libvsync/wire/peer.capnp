@@ -1,9 +1,9 @@
 @0x9d2c7f0e51ab8836;
-# The protocol between daemons, over ZeroMQ TCP, and the state that a daemon keeps on its disk.
+# The protocol between daemons, over ZeroMQ TCP, and what a daemon keeps on its disk: its state, and the log of durable messages.
 # protocol/frames.hpp and protocol/persistent.hpp are the same as values; protocol/README.md is the protocol itself.
 #
-# A peer message is one envelope part (a Frame, stream framing) and exactly one body part: for Data the payloads of its chunks one
-# after the other, empty for all other frames. Everything is bounded (wire/limits.hpp). The receiver checks a frame before anything
+# A peer message is one envelope part (a Frame, stream framing) and exactly one body part: for Data and LogPart the payloads of their
+# chunks one after the other, empty for all other frames. Everything is bounded (wire/limits.hpp). The receiver checks a frame before anything
 # else sees it, and drops and counts what is malformed, of another version, or stamped with another cluster, view or incarnation.
 #
 # Message numbers (Seqno, Seq, n) are below 2^63. Positions from 2^62 on belong to the tails of cuts. Ranks are below 64, lanes
@@ -28,6 +28,15 @@ struct ViewId {
 }
 
 struct SessionId { high @0 :UInt64; low @1 :UInt64; }
+
+# Where a message stands. Compares within a lane only.
+struct Position {
+  epoch @0 :UInt64;
+  epochRandom @1 :UInt64;
+  view @2 :UInt64;
+  seq @3 :UInt64;
+  lane @4 :UInt16;
+}
 
 # An attempt to change the view, ordered by (round, coordinator). The coordinator is a rank of the view that ends.
 struct Ballot { round @0 :UInt64; coordinator @1 :UInt16; }
@@ -73,12 +82,16 @@ struct LaneCut {
   holder @5 :List(UInt16);    # by rank: who holds it; as long as `held`
 }
 
+# Whose disk holds the most of the ending view in one lane, and how far.
+struct StoredEnd { end @0 :UInt64; holder @1 :UInt16; }
+
 # What the members of a view agree on: the next view, and what they deliver before it.
 struct Value {
   next @0 :View;
   lanes @1 :List(LaneCut);
   loaded @2 :List(UInt16);    # ranks of the ending view whose state is kept
   restart @3 :Bool;           # a restart formation: a new epoch
+  stored @4 :List(StoredEnd); # by lane; not empty: the history that goes on is that of the disks, and the directory begins empty
 }
 
 struct Accepted { ballot @0 :Ballot; value @1 :Value; }
@@ -111,6 +124,8 @@ struct Frame {
     form @19 :View;
     formed @20 :ViewId;
     snapshot @21 :Snapshot;
+    fetchLog @22 :FetchLog;
+    logPart @23 :LogPart;
   }
 }
 
@@ -128,6 +143,7 @@ struct LaneProgress {
   sent @0 :UInt64;            # last message of the sender's own stream
   ordered @1 :UInt64;         # end of the order prefix that the sender knows
   held @2 :UInt64;            # every payload and order record up to here is held: the cumulative acknowledgement
+  stored @3 :UInt64;          # and what is durable up to here is on the sender's disk
 }
 
 # From every node to every peer, each heartbeat interval. The receiver learns that the sender lives, whom it hears and where it
@@ -149,7 +165,7 @@ struct Heartbeat {
   congested @13 :Bool;        # asks all publishers to wait: its applications read more slowly than others publish
 }
 
-enum Level { agreed @0; uniform @1; safe @2; }
+enum Level { agreed @0; uniform @1; safe @2; durable @3; }
 
 # `count` messages that one session published together. Either they are applications' messages: `session` is set, `ops` empty and
 # `payloadBytes` of the body are theirs. Or they are directory records: `ops` has `count` of them, and there is no session or payload.
@@ -230,6 +246,7 @@ struct Answer {
   fromDisk @7 :Bool;
   witness @8 :Bool;
   fullWeight @9 :UInt32;
+  logged @10 :List(UInt64);   # from a disk, by lane: its log of `view` ends here; empty: its log has holes before `view`
 }
 
 # From whoever has promised a higher ballot, to the coordinator of a lower one, which tries again with a higher round.
@@ -258,6 +275,41 @@ struct Snapshot {
   groupViews @3 :UInt64;            # changes of any group so far
   ends @4 :List(ViewEnd);           # oldest first
   ended @5 :List(SessionId);        # sessions that published and ended last, oldest first; at most 1024
+  logged @6 :Bool;                  # there are durable messages before `view`, to be had by FetchLog
+}
+
+# ---- durable messages
+
+# A durable chunk at its place in the order. Its payload is in the body part (LogPart), or behind the message (file).
+struct LogEntry {
+  first @0 :Position;
+  publisher @1 :NodeId;
+  stream @2 :UInt64;          # number of its first message in its publisher's stream
+  orderedAt @3 :Int64;
+  chunk @4 :Chunk;            # of level durable, without directory records
+}
+
+# Names an entry, so that two logs can be compared by it.
+struct LogMark { first @0 :Position; publisher @1 :NodeId; stream @2 :UInt64; }
+
+# From a member that isn't loaded, to the giver of its snapshot: asks for what was durable before `view`. In a restart formation, from a
+# disk that answered the ballot, to the one whose log of `view` goes further.
+struct FetchLog {
+  view @0 :ViewId;
+  after @1 :LogMark;          # the last entry of the asker's own log; null: it has none
+  lane @2 :UInt16;
+}
+
+# The answer to a FetchLog. `agrees`: the giver's log has the entry `after`, and `entries` follow it. Otherwise the asker cuts its own log
+# back to `keep` (null: to nothing) and asks again.
+struct LogPart {
+  view @0 :ViewId;
+  after @1 :LogMark;
+  keep @2 :Position;
+  entries @3 :List(LogEntry); # of `lane`, ascending
+  lane @4 :UInt16;
+  agrees @5 :Bool;
+  more @6 :Bool;              # these aren't all
 }
 
 # The end of one lane of a view: the last number of the kept order, and of the tail behind it (0: none).
@@ -321,4 +373,36 @@ struct PersistentState {
   installed @3 :View;         # null: none
   promised @4 :Ballot;        # in the instance of `installed`
   accepted @5 :Accepted;      # likewise; null: none
+  logReaches @6 :ViewId;      # the durable log has all of the order up to the beginning of this view (since version 2)
 }
+
+# A record of the durable log. The log is a row of files, each a head and records one behind the other, every one at a multiple of 8:
+#   head    8 bytes "VSYNCLOG"; u64 XXH3 of the rest of the head; u32 version; u32 zero; u64 number of this file; u64 number of the
+#           oldest file that was kept when this one was begun; u64 key (random)
+#   record  u32 "VSLR"; u32 size of the message; u64 size of the payloads; u64 `synced`; u32 `zeros`; u32 zero; u64 XXH3 of message and
+#           payloads; u64 XXH3 of the head of the record up to here (0 is written as 1); the message; the payloads of its chunks; zeros up to a
+#           multiple of 8
+# little-endian. Both checksums of a record are seeded with key + offset of the record, so that nothing but the daemon that began the
+# file can make one, and none is sound at another place.
+#
+# `synced` is the size of the file that was on disk for certain when this record was written: a record before that offset was
+# acknowledged, so if it isn't sound now, it was damaged since. `zeros` counts the pieces of the record (cut at multiples of 512 bytes in
+# the file) that are all zeros. More of them say that the disk never got them: the write was cut off by a crash. A record that is whole
+# and has just the zeros it should have, but not its checksum, is damaged.
+struct LogRecord {
+  union {
+    entry @0 :LogEntry;
+    provisional @1 :LogProvisional;
+    settled @2 :LogSettled;
+    cutBack @3 :LogCutBack;
+  }
+}
+
+# Where these entries stand if `ballot` of the instance of `from` is decided.
+struct LogProvisional { from @0 :ViewId; ballot @1 :Ballot; entries @2 :List(LogEntry); }
+
+# The instance of `from` is decided: the provisional entries of `adopted` stand (null: of none), all others never happened.
+struct LogSettled { from @0 :ViewId; adopted @1 :Ballot; }
+
+# What was logged of `lane` behind `keep` (null: all of it) isn't in the primary's order.
+struct LogCutBack { keep @0 :Position; lane @1 :UInt16; }

@@ -1,8 +1,8 @@
 #pragma once
 // Frames between daemons and the state on disk, as bytes. peer.capnp is the specification; protocol/frames.hpp are the values.
 //
-// A peer message is an envelope part (Cap'n Proto) and exactly one body part: the payloads of the chunks of a Data frame one after
-// the other, empty for all other frames. A body that belongs to one payload owner as a whole is sent by reference.
+// A peer message is an envelope part (Cap'n Proto) and exactly one body part: the payloads of the chunks of a Data or LogPart frame one
+// after the other, empty for all other frames. A body that belongs to one payload owner as a whole is sent by reference.
 
 #include <cstdint>
 #include <span>
@@ -16,8 +16,8 @@
 
 namespace vsync::wire {
 
-/// The envelope part of a frame. `out` is cleared and reused. The body part is the concatenation of the payloads of the
-/// Data frame's chunks (body_of).
+/// The envelope part of a frame. `out` is cleared and reused. The body part is the concatenation of the payloads of its chunks
+/// (body_of).
 void encode(const protocol::Frame& frame, std::vector<std::byte>& out);
 /// The body part of a frame: the only payload of it by reference, several of them as one new buffer, nothing for other frames.
 [[nodiscard]] protocol::Payload body_of(const protocol::Frame& frame);

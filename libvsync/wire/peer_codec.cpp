@@ -30,10 +30,13 @@ struct Writer {
   void operator()(const protocol::Form& body) { write(out.initForm(), body.view); }
   void operator()(const protocol::Formed& body) { write(out.initFormed(), body.view); }
   void operator()(const protocol::Snapshot& body) { write(out.initSnapshot(), body); }
+  void operator()(const protocol::FetchLog& body) { write(out.initFetchLog(), body); }
+  void operator()(const protocol::LogPart& body) { write(out.initLogPart(), body); }
 };
 
 protocol::Body read_body(peer_schema::Frame::Reader in, const protocol::Payload& body) {
-  require(in.which() == peer_schema::Frame::DATA || body.size() == 0, "frame", "has a body part though it carries no data");
+  const bool carries = in.which() == peer_schema::Frame::DATA || in.which() == peer_schema::Frame::LOG_PART;
+  require(carries || body.size() == 0, "frame", "has a body part though it carries no data");
   switch (in.which()) {
     case peer_schema::Frame::HEARTBEAT: return read(in.getHeartbeat());
     case peer_schema::Frame::DATA: return read(in.getData(), body);
@@ -52,6 +55,8 @@ protocol::Body read_body(peer_schema::Frame::Reader in, const protocol::Payload&
     case peer_schema::Frame::FORM: return protocol::Form{read_view(in.getForm(), "form")};
     case peer_schema::Frame::FORMED: return protocol::Formed{read_view_id(in.getFormed())};
     case peer_schema::Frame::SNAPSHOT: return read(in.getSnapshot());
+    case peer_schema::Frame::FETCH_LOG: return read(in.getFetchLog());
+    case peer_schema::Frame::LOG_PART: return read(in.getLogPart(), body);
   }
   refuse("frame", "is of a kind that this version doesn't know");
 }
@@ -75,19 +80,45 @@ protocol::Frame read_frame(peer_schema::Frame::Reader in, const protocol::Payloa
   return frame;
 }
 
-/// One new buffer of `size` bytes for the payloads of `chunks`. On a cache line: large copies to odd places are slow.
-protocol::Payload join_payloads(const std::vector<protocol::Chunk>& chunks, std::size_t size) {
+const protocol::Chunk& chunk_of(const protocol::Chunk& chunk) { return chunk; }
+const protocol::Chunk& chunk_of(const protocol::LogEntry& entry) { return entry.chunk; }
+
+/// One new buffer of `size` bytes for the payloads of the chunks. On a cache line: large copies to odd places are slow.
+template <class Chunks>
+protocol::Payload join_payloads(const Chunks& chunks, std::size_t size) {
   constexpr std::align_val_t line{64};
   std::shared_ptr<std::byte> buffer(static_cast<std::byte*>(::operator new(size, line)),
                                     [](std::byte* bytes) { ::operator delete(bytes, line); });
   std::byte* to = buffer.get();
-  for (const protocol::Chunk& chunk : chunks) {
-    const auto bytes = chunk.payload.bytes();
+  for (const auto& one : chunks) {
+    const auto bytes = chunk_of(one).payload.bytes();
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
     to += bytes.size();
   }
   const std::span<const std::byte> joined(buffer.get(), size);
   return {std::move(buffer), joined};
+}
+
+/// Payloads that lie one behind the other in one owner (a received body, passed on) need no copy.
+template <class Chunks>
+protocol::Payload whole_of(const Chunks& chunks) {
+  protocol::Payload whole;
+  std::size_t size = 0;
+  bool adjoining = true;
+  for (const auto& one : chunks) {
+    const protocol::Payload& payload = chunk_of(one).payload;
+    const auto bytes = payload.bytes();
+    if (bytes.empty()) continue;
+    if (size == 0) {
+      whole = payload;
+    } else if (adjoining && payload.owner() == whole.owner() && bytes.data() == whole.bytes().data() + size) {
+      whole = {whole.owner(), {whole.bytes().data(), size + bytes.size()}};
+    } else {
+      adjoining = false;
+    }
+    size += bytes.size();
+  }
+  return adjoining ? whole : join_payloads(chunks, size);
 }
 
 }  // namespace
@@ -105,25 +136,9 @@ void encode(const protocol::Frame& frame, std::vector<std::byte>& out) {
 }
 
 protocol::Payload body_of(const protocol::Frame& frame) {
-  const auto* data = std::get_if<protocol::Data>(&frame.body);
-  if (data == nullptr) return {};
-  // Payloads that lie one behind the other in one owner (a received body, passed on) need no copy either.
-  protocol::Payload whole;
-  std::size_t size = 0;
-  bool adjoining = true;
-  for (const protocol::Chunk& chunk : data->chunks) {
-    const auto bytes = chunk.payload.bytes();
-    if (bytes.empty()) continue;
-    if (size == 0) {
-      whole = chunk.payload;
-    } else if (adjoining && chunk.payload.owner() == whole.owner() && bytes.data() == whole.bytes().data() + size) {
-      whole = {whole.owner(), {whole.bytes().data(), size + bytes.size()}};
-    } else {
-      adjoining = false;
-    }
-    size += bytes.size();
-  }
-  return adjoining ? whole : join_payloads(data->chunks, size);
+  if (const auto* data = std::get_if<protocol::Data>(&frame.body)) return whole_of(data->chunks);
+  if (const auto* part = std::get_if<protocol::LogPart>(&frame.body)) return whole_of(part->entries);
+  return {};
 }
 
 Result<protocol::Frame, DecodeError> decode_frame(std::span<const std::byte> envelope, const protocol::Payload& body) {

@@ -176,6 +176,7 @@ void write(peer_schema::Snapshot::Builder out, const protocol::Snapshot& snapsho
   const protocol::DirectoryState& directory = snapshot.directory;
   write(out.initView(), snapshot.view);
   out.setGroupViews(directory.group_views);
+  out.setLogged(snapshot.logged);
   auto sessions = out.initSessions(size_of(directory.sessions.size()));
   for (unsigned i = 0; i < sessions.size(); ++i) write(sessions[i], directory.sessions[i]);
   auto groups = out.initGroups(size_of(directory.groups.size()));
@@ -189,6 +190,7 @@ void write(peer_schema::Snapshot::Builder out, const protocol::Snapshot& snapsho
 protocol::Snapshot read(peer_schema::Snapshot::Reader in) {
   protocol::Snapshot snapshot;
   snapshot.view = read_view_id(in.getView());
+  snapshot.logged = in.getLogged();
   protocol::DirectoryState& directory = snapshot.directory;
   directory.group_views = in.getGroupViews();
   directory.sessions = read_list<protocol::SessionState>(in.getSessions(), sessions_max, "snapshot: sessions", read_session_state);

@@ -9,13 +9,14 @@ namespace vsync::wire {
 namespace {
 
 static_assert(static_cast<int>(peer_schema::NodeState::RETURNING) == static_cast<int>(protocol::NodeState::returning));
-static_assert(static_cast<int>(peer_schema::Level::SAFE) == static_cast<int>(protocol::Level::safe));
+static_assert(static_cast<int>(peer_schema::Level::DURABLE) == static_cast<int>(protocol::Level::durable));
 
 void write(capnp::List<peer_schema::LaneProgress>::Builder out, const std::vector<protocol::LaneProgress>& lanes) {
   for (unsigned i = 0; i < out.size(); ++i) {
     out[i].setSent(lanes[i].sent.value);
     out[i].setOrdered(lanes[i].ordered.value);
     out[i].setHeld(lanes[i].held.value);
+    out[i].setStored(lanes[i].stored.value);
   }
 }
 
@@ -23,9 +24,15 @@ std::vector<protocol::LaneProgress> read_lanes(capnp::List<peer_schema::LaneProg
   return read_list<protocol::LaneProgress>(in, lanes_max, field, [&](peer_schema::LaneProgress::Reader lane) {
     return protocol::LaneProgress{.sent = read_seqno(lane.getSent(), field),
                                   .ordered = read_seq(lane.getOrdered(), field),
-                                  .held = read_seq(lane.getHeld(), field)};
+                                  .held = read_seq(lane.getHeld(), field),
+                                  .stored = read_seq(lane.getStored(), field)};
   });
 }
+
+constexpr ChunkFields data_fields{
+    .chunk = "data: chunk", .after = "data: after", .level = "data: level", .numbers = "data: the session's numbers of a chunk"};
+
+}  // namespace
 
 void write(peer_schema::Chunk::Builder out, const protocol::Chunk& chunk) {
   out.setCount(chunk.count);
@@ -35,33 +42,31 @@ void write(peer_schema::Chunk::Builder out, const protocol::Chunk& chunk) {
   out.setSessionLow(chunk.session.low);
   out.setFirstN(chunk.first_n);
   out.setLevel(static_cast<peer_schema::Level>(chunk.level));
-  if (chunk.ops) wire::write(out.initOps(size_of(chunk.ops->size())), *chunk.ops);
+  if (chunk.ops) write(out.initOps(size_of(chunk.ops->size())), *chunk.ops);
 }
 
-/// All of a chunk but its place in the stream and its payload, whose size it returns through `payload_bytes`.
-protocol::Chunk read_chunk(peer_schema::Chunk::Reader in, std::size_t& payload_bytes) {
+protocol::Chunk read_chunk(peer_schema::Chunk::Reader in, Payloads& payloads, const ChunkFields& fields) {
   protocol::Chunk chunk;
   chunk.count = in.getCount();
-  chunk.after = read_seq(in.getAfter(), "data: after");
-  chunk.level = read_enum(in.getLevel(), protocol::Level::safe, "data: level");
+  chunk.after = read_seq(in.getAfter(), fields.after);
+  chunk.level = read_enum(in.getLevel(), protocol::Level::durable, fields.level);
   chunk.session = {.high = in.getSessionHigh(), .low = in.getSessionLow()};
   chunk.first_n = in.getFirstN();
-  payload_bytes = in.getPayloadBytes();
-  require(chunk.count <= batch_messages_max, "data: chunk", "has too many messages");
+  const std::size_t payload_bytes = in.getPayloadBytes();
+  require(chunk.count <= batch_messages_max, fields.chunk, "has too many messages");
   if (in.hasOps()) {
-    require(chunk.session.empty(), "data: chunk", "has directory records and a session");
-    require(payload_bytes == 0, "data: chunk", "has directory records and a payload");
+    require(chunk.session.empty(), fields.chunk, "has directory records and a session");
+    require(payload_bytes == 0, fields.chunk, "has directory records and a payload");
     const auto ops = in.getOps();
-    require(ops.size() == chunk.count, "data: chunk", "has another number of directory records than it counts");
+    require(ops.size() == chunk.count, fields.chunk, "has another number of directory records than it counts");
     chunk.ops = std::make_shared<const protocol::DirectoryOps>(read(ops));
   } else {
-    require(!chunk.session.empty(), "data: chunk", "has neither a session nor directory records");
-    require_run(chunk.first_n, chunk.count, "data: the session's numbers of a chunk");
+    require(!chunk.session.empty(), fields.chunk, "has neither a session nor directory records");
+    require_run(chunk.first_n, chunk.count, fields.numbers);
+    chunk.payload = payloads.take(payload_bytes);
   }
   return chunk;
 }
-
-}  // namespace
 
 void write(peer_schema::Heartbeat::Builder out, const protocol::Heartbeat& heartbeat) {
   out.setNonce(heartbeat.nonce);
@@ -131,19 +136,15 @@ protocol::Data read(peer_schema::Data::Reader in, const protocol::Payload& body)
   require(chunks.size() <= chunks_max, "data", "has too many chunks");
   data.chunks.reserve(chunks.size());
   protocol::Seqno next{in.getFirst()};
-  std::size_t offset = 0;
+  Payloads payloads(body, "data");
   for (const auto chunk_in : chunks) {
-    std::size_t payload_bytes = 0;
-    protocol::Chunk& chunk = data.chunks.emplace_back(read_chunk(chunk_in, payload_bytes));
+    protocol::Chunk& chunk = data.chunks.emplace_back(read_chunk(chunk_in, payloads, data_fields));
     require_run(next.value, chunk.count, "data: the messages of a chunk");
-    require(payload_bytes <= body.size() - offset, "data", "the payloads of the chunks are longer than the body");
     chunk.first = next;
     chunk.lane = data.lane;
-    if (!chunk.ops) chunk.payload = body.slice(offset, payload_bytes);
     next = next + chunk.count;
-    offset += payload_bytes;
   }
-  require(offset == body.size(), "data", "the body is longer than the payloads of the chunks");
+  payloads.finish();
   return data;
 }
 

@@ -68,6 +68,14 @@ void write(peer_schema::SessionId::Builder out, const protocol::SessionId& sessi
   out.setLow(session.low);
 }
 
+void write(peer_schema::Position::Builder out, const protocol::Position& position) {
+  out.setEpoch(position.epoch.number);
+  out.setEpochRandom(position.epoch.random);
+  out.setView(position.view);
+  out.setSeq(position.seq.value);
+  out.setLane(position.lane.value);
+}
+
 void write(peer_schema::Ballot::Builder out, const protocol::Ballot& ballot) {
   out.setRound(ballot.round);
   out.setCoordinator(ballot.coordinator.value);
@@ -90,6 +98,11 @@ void write(peer_schema::Value::Builder out, const protocol::Value& value) {
   for (unsigned i = 0; i < lanes.size(); ++i) write(lanes[i], value.cut.lanes[i]);
   write_numbers(out.initLoaded(size_of(value.loaded.size())), value.loaded, [](protocol::Rank rank) { return rank.value; });
   out.setRestart(value.restart);
+  auto stored = out.initStored(size_of(value.stored.size()));
+  for (unsigned i = 0; i < stored.size(); ++i) {
+    stored[i].setEnd(value.stored[i].end.value);
+    stored[i].setHolder(value.stored[i].holder.value);
+  }
 }
 
 void write(peer_schema::Accepted::Builder out, const protocol::Accepted& accepted) {
@@ -112,6 +125,13 @@ protocol::NodeId read_node(peer_schema::NodeId::Reader in, const char* field) {
 
 protocol::ViewId read_view_id(peer_schema::ViewId::Reader in) {
   return {.epoch = {.number = in.getEpoch(), .random = in.getEpochRandom()}, .number = in.getNumber()};
+}
+
+protocol::Position read_position(peer_schema::Position::Reader in, const char* field) {
+  return {.epoch = {.number = in.getEpoch(), .random = in.getEpochRandom()},
+          .view = in.getView(),
+          .lane = read_lane(in.getLane(), field),
+          .seq = read_seq(in.getSeq(), field)};
 }
 
 protocol::Ballot read_ballot(peer_schema::Ballot::Reader in, const char* field) {
@@ -142,6 +162,9 @@ protocol::Value read_value(peer_schema::Value::Reader in, const char* field) {
   value.cut.lanes = read_list<protocol::LaneCut>(in.getLanes(), lanes_max, field, [&](auto lane) { return read_lane_cut(lane, field); });
   value.loaded = read_list<protocol::Rank>(in.getLoaded(), members_max, field, [&](std::uint16_t rank) { return read_rank(rank, field); });
   value.restart = in.getRestart();
+  value.stored = read_list<protocol::StoredEnd>(in.getStored(), lanes_max, field, [&](peer_schema::StoredEnd::Reader end) {
+    return protocol::StoredEnd{.holder = read_rank(end.getHolder(), field), .end = read_seq(end.getEnd(), field)};
+  });
   return value;
 }
 

@@ -13,6 +13,7 @@ namespace vsync::wire {
 void write(peer_schema::NodeId::Builder out, const protocol::NodeId& node);
 void write(peer_schema::ViewId::Builder out, const protocol::ViewId& view);
 void write(peer_schema::SessionId::Builder out, const protocol::SessionId& session);
+void write(peer_schema::Position::Builder out, const protocol::Position& position);
 void write(peer_schema::Ballot::Builder out, const protocol::Ballot& ballot);
 void write(peer_schema::View::Builder out, const protocol::View& view);
 void write(peer_schema::Value::Builder out, const protocol::Value& value);
@@ -21,6 +22,7 @@ void write(capnp::List<peer_schema::OrderedRun>::Builder out, const std::vector<
 
 [[nodiscard]] protocol::NodeId read_node(peer_schema::NodeId::Reader in, const char* field);
 [[nodiscard]] protocol::ViewId read_view_id(peer_schema::ViewId::Reader in);
+[[nodiscard]] protocol::Position read_position(peer_schema::Position::Reader in, const char* field);
 [[nodiscard]] protocol::Ballot read_ballot(peer_schema::Ballot::Reader in, const char* field);
 [[nodiscard]] protocol::View read_view(peer_schema::View::Reader in, const char* field);
 [[nodiscard]] protocol::Value read_value(peer_schema::Value::Reader in, const char* field);

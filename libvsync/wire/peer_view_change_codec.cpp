@@ -71,6 +71,7 @@ void write(peer_schema::Answer::Builder out, const protocol::Answer& answer) {
   out.setFromDisk(answer.from_disk);
   out.setWitness(answer.witness);
   out.setFullWeight(answer.full_weight);
+  write_numbers(out.initLogged(size_of(answer.logged.size())), answer.logged, [](protocol::Seq end) { return end.value; });
 }
 
 protocol::Answer read(peer_schema::Answer::Reader in) {
@@ -86,6 +87,8 @@ protocol::Answer read(peer_schema::Answer::Reader in) {
   answer.from_disk = in.getFromDisk();
   answer.witness = in.getWitness();
   answer.full_weight = in.getFullWeight();
+  answer.logged = read_list<protocol::Seq>(in.getLogged(), lanes_max, "answer: logged",
+                                           [](std::uint64_t end) { return read_seq(end, "answer: logged"); });
   return answer;
 }
 

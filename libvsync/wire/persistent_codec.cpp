@@ -12,7 +12,8 @@ namespace vsync::wire {
 namespace {
 
 constexpr std::array<char, 8> magic{'V', 'S', 'Y', 'N', 'C', 'S', 'T', '\n'};
-constexpr std::uint32_t persistent_version = 1;
+/// Version 1 had no `log_reaches`; an empty one says what is true of a node that has no log.
+constexpr std::uint32_t persistent_version = 2;
 
 /// As it lies in the file, on our little-endian hosts in memory too.
 struct Head {
@@ -39,6 +40,7 @@ protocol::PersistentState read(peer_schema::PersistentState::Reader in) {
   if (in.hasInstalled()) state.installed = read_view(in.getInstalled(), "installed view");
   state.promised = read_ballot(in.getPromised(), "promised ballot");
   if (in.hasAccepted()) state.accepted = read_accepted(in.getAccepted(), "accepted value");
+  state.log_reaches = read_view_id(in.getLogReaches());
   return state;
 }
 
@@ -53,6 +55,7 @@ void encode(const protocol::PersistentState& state, std::vector<std::byte>& out)
   if (state.installed) write(root.initInstalled(), *state.installed);
   write(root.initPromised(), state.promised);
   if (state.accepted) write(root.initAccepted(), *state.accepted);
+  write(root.initLogReaches(), state.log_reaches);
   builder.write_to(out);
 
   Head head{.magic = magic, .checksum = 0, .version = persistent_version, .zero = 0, .message_bytes = out.size()};
@@ -77,8 +80,9 @@ Result<protocol::PersistentState, DecodeError> decode_persistent(std::span<const
   }
   if (message.size() > head.message_bytes) return Unexpected{damaged("has bytes behind its end")};
   if (head.checksum != checksum_of(bytes)) return Unexpected{damaged("damaged: the checksum does not match the content")};
-  if (head.version != persistent_version) {
-    return Unexpected{damaged("of version " + std::to_string(head.version) + ", this daemon reads version " + std::to_string(persistent_version))};
+  if (head.version == 0 || head.version > persistent_version) {
+    return Unexpected{damaged("of version " + std::to_string(head.version) + ", this daemon reads versions up to " +
+                              std::to_string(persistent_version))};
   }
   return decode_envelope<protocol::PersistentState, peer_schema::PersistentState>(message, persistent_bytes_max,
                                                                                   [](auto in) { return read(in); });

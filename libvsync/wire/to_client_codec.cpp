@@ -182,7 +182,7 @@ Deliver read(schema::Deliver::Reader in) {
   deliver.publisher_session = read_session(in.getPublisherSession(), "deliver: publisher");
   deliver.ordered_at = in.getOrderedAt();
   deliver.filter = in.getFilter();
-  deliver.level = read_enum(in.getLevel(), Level::safe, "deliver: level");
+  deliver.level = read_enum(in.getLevel(), Level::durable, "deliver: level");
   require_run(deliver.first.seq.value, deliver.count, "deliver");
   require(deliver.count <= batch_messages_max, "deliver", "the batch has too many messages");
   require(deliver.skip <= deliver.count, "deliver", "skips more messages than there are");
@@ -220,7 +220,7 @@ GroupView read(schema::GroupView::Reader in) {
 
 Mark read(schema::Mark::Reader in) {
   return {.up_to = read_position(in.getUpTo(), "mark"),
-          .level = read_enum(in.getLevel(), Level::safe, "mark: level"),
+          .level = read_enum(in.getLevel(), Level::durable, "mark: level"),
           .view = in.getView(),
           .member_lost_before = in.getMemberLostBefore()};
 }

@@ -8,7 +8,7 @@ namespace {
 using wire::to_schema;
 using wire::write;
 
-static_assert(static_cast<int>(schema::DeliverOn::SAFE) == static_cast<int>(DeliverOn::safe));
+static_assert(static_cast<int>(schema::DeliverOn::DURABLE) == static_cast<int>(DeliverOn::durable));
 
 struct Writer {
   schema::ToDaemon::Builder out;
@@ -70,7 +70,7 @@ Open read(schema::Open::Reader in) {
 Join read(schema::Join::Reader in) {
   return {.request = in.getRequest(),
           .group = read_group(in.getGroup(), "join"),
-          .deliver_on = read_enum(in.getDeliverOn(), DeliverOn::safe, "join: deliver on")};
+          .deliver_on = read_enum(in.getDeliverOn(), DeliverOn::durable, "join: deliver on")};
 }
 
 Leave read(schema::Leave::Reader in) { return {.request = in.getRequest(), .group = read_group(in.getGroup(), "leave")}; }
@@ -78,7 +78,7 @@ Leave read(schema::Leave::Reader in) { return {.request = in.getRequest(), .grou
 Publish read(schema::Publish::Reader in) {
   const Publish publish{.first_n = in.getFirstN(),
                         .count = in.getCount(),
-                        .level = read_enum(in.getLevel(), Level::safe, "publish: level"),
+                        .level = read_enum(in.getLevel(), Level::durable, "publish: level"),
                         .fail_when_blocked = in.getFailWhenBlocked(),
                         .topic_runs = in.getTopicRuns()};
   require_run(publish.first_n, publish.count, "publish");

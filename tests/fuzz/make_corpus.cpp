@@ -1,4 +1,4 @@
-// Writes seeds for one fuzz target: make-corpus local|peer|record|persistent DIRECTORY
+// Writes seeds for one fuzz target: make-corpus local|peer|record|persistent|log DIRECTORY
 
 #include <cstring>
 #include <filesystem>
@@ -8,6 +8,7 @@
 #include <map>
 
 #include "random.hpp"
+#include "wire/log_file.hpp"
 #include "wire/peer.hpp"
 
 namespace {
@@ -50,13 +51,38 @@ Bytes persistent_seed(test::Random& random, std::size_t) {
   return bytes;
 }
 
+/// Every other one is a file; the others are the content of its only record, as log_fuzz.cpp wants it.
+Bytes log_seed(test::Random& random, std::size_t i) {
+  constexpr std::size_t record_head_bytes = 48;
+  constexpr std::uint64_t key = 9;
+  Bytes file;
+  append(LogFileHead{.number = 1, .oldest = 1, .key = key}, file);
+  Bytes out;
+  LogAppender(key, file.size(), out).append(test::random_log_record(random));
+  if (i % 2 == 0) {
+    file.insert(file.end(), out.begin(), out.end());
+    return file;
+  }
+  std::uint32_t message_bytes = 0;
+  std::uint32_t payload_bytes = 0;
+  std::memcpy(&message_bytes, out.data() + 4, sizeof message_bytes);
+  std::memcpy(&payload_bytes, out.data() + 8, sizeof payload_bytes);
+  const auto message = out.begin() + record_head_bytes;
+  const auto payload = message + message_bytes;
+  Bytes content(sizeof payload_bytes);
+  std::memcpy(content.data(), &payload_bytes, sizeof payload_bytes);
+  content.insert(content.end(), payload, payload + payload_bytes);
+  content.insert(content.end(), message, payload);
+  return content;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::map<std::string, std::function<Bytes(test::Random&, std::size_t)>> makers{
-      {"local", local_seed}, {"peer", peer_seed}, {"record", record_seed}, {"persistent", persistent_seed}};
+      {"local", local_seed}, {"peer", peer_seed}, {"record", record_seed}, {"persistent", persistent_seed}, {"log", log_seed}};
   if (argc != 3 || !makers.contains(argv[1])) {
-    std::cerr << "usage: make-corpus local|peer|record|persistent DIRECTORY\n";
+    std::cerr << "usage: make-corpus local|peer|record|persistent|log DIRECTORY\n";
     return 2;
   }
   const std::filesystem::path directory = argv[2];

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "checker/names.hpp"
+#include "protocol/durable_log.hpp"
 #include "tests/scenario/script.hpp"
 
 namespace vsync::scenario {
@@ -42,6 +43,14 @@ const char* name_of(protocol::Outcome outcome) {
 
 }  // namespace
 
+std::optional<protocol::Level> level_of(const std::string& word) {
+  if (word == "agreed") return protocol::Level::agreed;
+  if (word == "uniform") return protocol::Level::uniform;
+  if (word == "safe") return protocol::Level::safe;
+  if (word == "durable") return protocol::Level::durable;
+  return std::nullopt;
+}
+
 std::string Script::view_at(Host host) const {
   const auto& node = world_->nodes()[host];
   if (!node.running()) return "not running";
@@ -71,11 +80,11 @@ std::uint64_t Script::delivered_at(Host host, const protocol::SessionId& session
 }
 
 // expect view a,b at a b | expect primary|blocked|joining a b | expect resync|restart|orphans a | expect no-resync a
-// expect delivered s1 N at a b | expect nowhere s1 N | expect ok|rejected|open s1 N | expect one-view-since ...
+// expect delivered|kept s1 N at a b | expect nowhere s1 N | expect ok|rejected|open s1 N | expect one-view-since ...
 void Script::expect(const Words& words) {
   if (words.size() < 3) return fail("expect what?");
   const std::string& what = words[1];
-  if (what == "delivered" || what == "nowhere" || what == "ok" || what == "rejected" || what == "expired" || what == "open" ||
+  if (what == "delivered" || what == "kept" || what == "nowhere" || what == "ok" || what == "rejected" || what == "expired" || what == "open" ||
       what == "ended") {
     return expect_session(words);
   }
@@ -107,12 +116,13 @@ void Script::expect_node(const Words& words, Host host) {
     const auto status = node.engine().status();
     const std::string sequencer = status.sequencer && status.view ? status.view->at(*status.sequencer).node.name : "nobody";
     check(sequencer == words[2], name + " takes " + sequencer + " for the sequencer");
-  } else if (what == "marked") {  // expect marked safe|uniform at a: any mark of that level
+  } else if (what == "marked" || what == "unmarked") {  // expect marked safe at a: any mark of that level
+    const auto level = level_of(words[2]);
     const std::size_t marks = count_of(host, [&](const checker::TraceBody& body) {
       const auto* mark = std::get_if<checker::Marked>(&body);
-      return mark && (mark->level == protocol::Level::safe) == (words[2] == "safe");
+      return mark && level && mark->level == *level;
     });
-    check(marks > 0, name + " marked nothing " + words[2]);
+    check((marks > 0) == (what == "marked"), name + " told " + std::to_string(marks) + " marks of " + words[2]);
   } else {
     fail("unknown expectation");
   }
@@ -126,6 +136,16 @@ void Script::expect_session(const Words& words) {
     for (std::size_t i = 5; i < words.size(); ++i) {  // delivered s1 N at a b
       const std::uint64_t times = delivered_at(host(words[i]), id, n);
       check(times == 1, words[i] + " delivered it " + std::to_string(times) + " times");
+    }
+    return;
+  }
+  if (what == "kept") {  // kept s1 N at a b: in the durable log
+    for (std::size_t i = 5; i < words.size(); ++i) {
+      const auto& log = world_->nodes()[host(words[i])].engine().durable_log().entries(protocol::Lane{});
+      const auto times = std::count_if(log.begin(), log.end(), [&](const protocol::LogEntry& entry) {
+        return entry.chunk.session == id && n >= entry.chunk.first_n && n < entry.chunk.first_n + entry.chunk.count;
+      });
+      check(times == 1, words[i] + " has it in its log " + std::to_string(times) + " times");
     }
     return;
   }

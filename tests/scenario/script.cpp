@@ -237,12 +237,12 @@ bool Script::act_on_sessions(const Words& words) {
   } else if (what == "leave-group") {
     check(session(words[1]).leave_group(world_->nodes(), words[2]), "refused");
   } else if (what == "publish") {  // publish s1 3 [level]: a run of three
-    const std::string level = words.size() > 3 ? words[3] : "agreed";
-    session(words[1]).add_run(static_cast<std::uint32_t>(number(words[2])),
-                              level == "safe"      ? protocol::Level::safe
-                              : level == "uniform" ? protocol::Level::uniform
-                                                   : protocol::Level::agreed,
-                              16);
+    const auto level = level_of(words.size() > 3 ? words[3] : "agreed");
+    if (!level) {
+      fail("no level " + words[3]);
+      return true;
+    }
+    session(words[1]).add_run(static_cast<std::uint32_t>(number(words[2])), *level, 16);
     session(words[1]).send_unsent(world_->nodes());
   } else {
     return false;

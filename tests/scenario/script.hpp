@@ -15,6 +15,8 @@
 
 namespace vsync::scenario {
 
+[[nodiscard]] std::optional<protocol::Level> level_of(const std::string& word);
+
 /// A line that can't be understood or whose expectation isn't met.
 struct Failure {
   std::size_t line = 0;

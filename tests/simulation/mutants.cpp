@@ -45,7 +45,10 @@ constexpr const char* names[] = {"none",
                                  "restart_ignores_disk",
                                  "no_self_doubt",
                                  "outcome_before_uniform",
-                                 "leave_without_cut"};
+                                 "leave_without_cut",
+                                 "durable_before_disk",
+                                 "cut_not_stored",
+                                 "disks_not_compared"};
 static_assert(std::size(names) == mutant_count, "every broken rule has a name here");
 
 constexpr unsigned seconds_per_seed = 30;

@@ -1,5 +1,6 @@
 #include "tests/simulation/node.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace vsync::simulation {
@@ -28,14 +29,17 @@ TimePoint Node::world(TimePoint local) const {
 }
 
 void Node::start(bool with_disk) {
-  if (!with_disk) disk_.stored.reset();
+  if (!with_disk) {
+    disk_.stored.reset();
+    disk_.log.clear();
+  }
   disk_.under_way.clear();
   protocol::PersistentState found = disk_.stored.value_or(protocol::PersistentState{});
   protocol::PersistentState counted = found;
   ++counted.incarnation_counter;
   disk_.stored = counted;
   const protocol::NodeId self{name_, {counted.incarnation_counter, random_.next()}};
-  engine_.emplace(self, config_, std::move(found), random_.next());
+  engine_.emplace(self, config_, protocol::Restored{std::move(found), disk_.log}, random_.next());
   tap_.emplace(self);
   around_.trace.add(around_.schedule.now(), self, checker::NodeStarted{.with_disk = with_disk});
   ++process_;
@@ -55,7 +59,13 @@ void Node::kill() {
   around_.trace.add(around_.schedule.now(), tap_->self(), checker::Crashed{});
   // Of the writes under way, some beginning may have reached the disk.
   const std::uint64_t done = random_.between(0, disk_.under_way.size());
-  if (done > 0) disk_.stored = disk_.under_way[done - 1].state;
+  for (std::uint64_t i = 0; i < done; ++i) put(disk_.under_way[i]);
+  if (done < disk_.under_way.size()) {  // of the one in the middle perhaps its first records
+    auto torn = std::move(disk_.under_way[done]);
+    torn.state.reset();
+    torn.log.resize(random_.between(0, torn.log.size()));
+    put(torn);
+  }
   disk_.under_way.clear();
   engine_.reset();
   tap_.reset();
@@ -140,12 +150,27 @@ void Node::run(const Input& input) {
 void Node::drain() {
   engine_->drain(outbox_);
   tap_->record(around_.trace, around_.schedule.now(), engine_->self(), outbox_);
+  const bool epoch_begins = std::any_of(outbox_.events.begin(), outbox_.events.end(), [](const protocol::Event& event) {
+    const auto* installed = std::get_if<protocol::ViewInstalled>(&event);
+    return installed != nullptr && installed->restart;
+  });
+  if (epoch_begins) note_log();
   for (protocol::Write& write : outbox_.writes) disk_.under_way.push_back(std::move(write));
   if (!writing_) write_next();
   for (const protocol::Outgoing& outgoing : outbox_.frames) around_.send(host_, outgoing);
   // What the sessions do with an event comes later: nothing re-enters the engine while its outbox is read.
   for (const protocol::Event& event : outbox_.events) around_.event(host_, event);
   arm();
+}
+
+void Node::note_log() {
+  if (!running() || !engine_->status().loaded || config_.witness) return;
+  tap_->logged(around_.trace, around_.schedule.now(), engine_->durable_log(), std::max<std::uint16_t>(config_.lanes, 1));
+}
+
+void Node::put(const protocol::Write& write) {
+  disk_.log.insert(disk_.log.end(), write.log.begin(), write.log.end());
+  if (write.state) disk_.stored = write.state;
 }
 
 void Node::write_next() {
@@ -157,7 +182,7 @@ void Node::write_next() {
     writing_ = false;
     const protocol::Write done = std::move(disk_.under_way.front());
     disk_.under_way.pop_front();
-    disk_.stored = done.state;
+    put(done);
     write_next();
     feed([this, token = done.token](TimePoint now) { engine_->on_persisted(now, token); });
   });

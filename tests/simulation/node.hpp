@@ -22,6 +22,7 @@ namespace vsync::simulation {
 /// What survives the process. A write is there once it is done; a crash keeps some beginning of those under way.
 struct Disk {
   std::optional<protocol::PersistentState> stored;
+  std::vector<protocol::LogRecord> log;
   std::deque<protocol::Write> under_way;
   protocol::Duration write_min{};
   protocol::Duration write_max{};
@@ -50,6 +51,7 @@ class Node {
   void link_changed(const std::string& peer, protocol::LinkState state);
   void leave();
   void bootstrap();
+  void note_log();  ///< in the trace
   /// A session's requests. Refused without a word while the process is paused (as seen by a client: no answer).
   bool publish(const checker::Published& publish, protocol::Payload payload, protocol::PublishError& error);
   bool submit(protocol::DirectoryOps ops);
@@ -74,6 +76,7 @@ class Node {
   void run(const Input& input);
   void drain();
   void write_next();
+  void put(const protocol::Write& write);
   void arm();
   [[nodiscard]] protocol::TimePoint local(protocol::TimePoint world) const;
   [[nodiscard]] protocol::TimePoint world(protocol::TimePoint local) const;

@@ -14,6 +14,7 @@ const char* name_of_level(protocol::Level level) {
     case protocol::Level::agreed: return "agreed";
     case protocol::Level::uniform: return "uniform";
     case protocol::Level::safe: return "safe";
+    case protocol::Level::durable: return "durable";
   }
   return "?";
 }
@@ -83,6 +84,10 @@ struct Words {
   std::string operator()(const AcceptedBallot& e) const {
     return "accepts " + name_of(e.ballot) + " of " + name_of(e.view) + (e.own ? " (its own)" : "");
   }
+  std::string operator()(const Stored& e) const {
+    return "has on disk what is durable in " + name_of(e.view) + " up to " + std::to_string(e.stored.value);
+  }
+  std::string operator()(const Logged& e) const { return "has a log of " + std::to_string(e.runs.size()) + " durable runs"; }
   std::string operator()(const Resumed& e) const { return "runs again after " + std::to_string(e.paused_ns / 1'000'000) + " ms"; }
   std::string operator()(const Held& e) const { return "holds " + name_of(e.view) + " up to " + std::to_string(e.held.value); }
 };

@@ -76,6 +76,7 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
   if (world.stuck() && result.violations.empty()) {
     result.violations.push_back({"progress", "an engine asks for ticks at one moment without end"});
   }
+  for (Node& node : world.nodes()) node.note_log();
   auto violations = checker::check(world.trace(), checks);
   // Safety first: what isn't live is often a consequence.
   result.violations.insert(result.violations.begin(), violations.begin(), violations.end());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/directory.hpp"
+#include "protocol/primary.hpp"
 
 namespace vsync::simulation {
 
@@ -127,7 +128,6 @@ bool World::may_lose_disk(Host host) const {
   for (const NodeOptions& node : options_.nodes) {
     if (node.weight != 1 || node.witness) return false;
   }
-  const protocol::View* common = nullptr;
   std::optional<protocol::View> view;
   for (Host other = 0; other < nodes_.size(); ++other) {
     if (other == host) continue;
@@ -138,9 +138,11 @@ bool World::may_lose_disk(Host host) const {
       return false;
     }
     view = status.view;
-    common = &*view;
   }
-  return common != nullptr && common->size() >= nodes_.size() - 1 && common->size() >= 3;
+  if (!view || view->size() < nodes_.size() - 1 || view->size() < 3) return false;
+  protocol::RankSet others = protocol::all_members(*view);
+  if (const auto rank = view->rank_of_name(nodes_[host].name())) others.erase(*rank);
+  return protocol::may_go_on(*view, others);
 }
 
 void World::strike(const Fault& fault) {

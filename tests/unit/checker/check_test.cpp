@@ -258,6 +258,42 @@ TEST(Checker, SafeNeedsAllPayloadHolders) {
   EXPECT_THAT(story.broken(), IsEmpty());
 }
 
+TEST(Checker, DurableNeedsDisks) {
+  Story story = one_message();
+  const Marked mark{.up_to = at(1, 1), .level = Level::durable, .of_view = view_id(1)};
+  story.hold({b, c}, 1, 1);
+  Story early = story;
+  early.tell(a, mark);
+  EXPECT_THAT(early.broken(), ElementsAre("durable_marks_not_early"));
+  story.tell(b, Stored{.view = view_id(1), .lane = {}, .stored = Seq{1}}).tell(a, mark);
+  EXPECT_THAT(story.broken(), IsEmpty());
+}
+
+TEST(Checker, WhatWasToldDurableIsInTheLogThatAnEpochBeginsWith) {
+  Story story;
+  story.install({a, b, c}, first_view);
+  Delivered durable = message(at(1, 1), b, 1, 1);
+  durable.level = Level::durable;
+  story.publish(b, 1).deliver({a, b, c}, durable).hold({b, c}, 1, 1);
+  story.tell(b, Stored{.view = view_id(1), .lane = {}, .stored = Seq{1}});
+  story.tell(a, Marked{.up_to = at(1, 1), .level = Level::durable, .of_view = view_id(1)});
+  story.ballot(1, first_ballot, second_view, {a, b}, {a, b}).install({a, b}, second_view);
+  Story lost = story;
+  lost.tell(a, Logged{});
+  EXPECT_THAT(lost.broken(), ElementsAre("durable_survives"));
+  story.tell(a, Logged{.runs = {{.first = at(1, 1), .count = 1, .session = session, .first_n = 1, .digest = durable.digest}}});
+  EXPECT_THAT(story.broken(), IsEmpty());
+}
+
+TEST(Checker, OkOfARetryMayNameNoPositionIfItStandsSomewhere) {
+  Story story = one_message();
+  Story wrong = story;
+  wrong.publish(b, 5).resolve(b, 5, Outcome::ok, Position{});
+  EXPECT_THAT(wrong.broken(), ElementsAre("outcomes_true"));
+  story.resolve(b, 1, Outcome::ok, Position{});
+  EXPECT_THAT(story.broken(), IsEmpty());
+}
+
 TEST(Checker, UniformIsNeverLost) {
   Story story = one_message();
   story.publish(c, 2).deliver({c}, message(at(1, 2), c, 1, 2, 1)).resolve(c, 2, Outcome::ok, at(1, 2));

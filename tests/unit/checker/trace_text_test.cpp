@@ -29,6 +29,8 @@ std::vector<TraceEvent> one_of_each() {
   add(AcceptedBallot{.view = view_id(3), .ballot = {4, Rank{2}}, .own = true});
   add(Held{.view = view_id(3), .lane = {1}, .held = Seq{17}});
   add(Resumed{.paused_ns = 5});
+  add(Stored{.view = view_id(3), .lane = {1}, .stored = Seq{16}});
+  add(Logged{.runs = {{.first = at(2, 3), .count = 2, .session = session, .first_n = 4, .digest = 8}, {.first = in_tail(2, 1), .count = 1}}});
   return events;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 
 #include "daemon/start_error.hpp"
 #include "temporary_directory.hpp"
@@ -35,55 +36,110 @@ StartError failure_of(Action action) {
   return {ExitStatus::success, "nothing failed"};
 }
 
-struct LoopedStore {
-  uv_loop_t loop;
-  StateStore store;
-  std::string failure;
-  explicit LoopedStore(const std::string& path) : store(path) {
-    uv_loop_init(&loop);
-    store.attach(&loop, [this](const std::string& why) { failure = why; });
+constexpr std::uint64_t keep_bytes = 1 << 20;
+
+void write(const TemporaryDirectory& directory, const protocol::PersistentState& state) {
+  StateStore store(directory / "state", keep_bytes);
+  (void)store.load();
+  store.write_now(state);
+}
+
+protocol::PersistentState load(const TemporaryDirectory& directory) {
+  return StateStore(directory / "state", keep_bytes).load().restored.state;
+}
+
+/// A store with a loop, as a daemon uses it.
+class LoopedStore {
+ public:
+  explicit LoopedStore(std::string path) : path_(std::move(path)) {
+    uv_loop_init(&loop_);
+    open();
+    store_->write_now(state_of(1));
   }
   ~LoopedStore() {
     run();
-    uv_loop_close(&loop);
+    uv_loop_close(&loop_);
   }
-  void run() { uv_run(&loop, UV_RUN_DEFAULT); }
-  void write(protocol::WriteToken token, std::uint64_t counter) {
-    std::vector<protocol::Write> writes{{token, state_of(counter)}};
-    store.write(writes);
+  StateStore& operator*() { return *store_; }
+  StateStore* operator->() { return &*store_; }
+  void run() { uv_run(&loop_, UV_RUN_DEFAULT); }
+  void run_once() { uv_run(&loop_, UV_RUN_ONCE); }
+  void write(protocol::WriteToken token, std::optional<std::uint64_t> counter, std::vector<protocol::LogRecord> log = {}) {
+    std::vector<protocol::Write> writes{{token, std::nullopt, std::move(log)}};
+    if (counter) writes.front().state = state_of(*counter);
+    store_->write(writes);
   }
+  std::vector<protocol::WriteToken> take_persisted() {
+    std::vector<protocol::WriteToken> tokens;
+    store_->take_persisted(tokens);
+    return tokens;
+  }
+  /// What a start finds now.
+  protocol::Restored restart() {
+    run();
+    store_.reset();
+    return open();
+  }
+  std::string failure;
+
+ private:
+  protocol::Restored open() {
+    store_.emplace(path_, keep_bytes);
+    auto loaded = store_->load();
+    store_->attach(&loop_, [this](const std::string& why) { failure = why; });
+    return std::move(loaded.restored);
+  }
+  std::string path_;
+  uv_loop_t loop_;
+  std::optional<StateStore> store_;
 };
+
+protocol::LogRecord entry(std::uint64_t seq, std::size_t bytes = 10) {
+  protocol::LogEntry entry{.first = {.view = 1, .seq = {seq}}, .publisher = {"a", {1, 1}}, .ordered_at = 5};
+  entry.chunk = {.first = {seq}, .count = 1, .level = protocol::Level::durable, .session = {1, 1}, .first_n = seq};
+  entry.chunk.payload = protocol::Payload(std::vector<std::byte>(bytes, static_cast<std::byte>(seq)));
+  return entry;
+}
+
+std::vector<std::uint64_t> numbers_of(const std::vector<protocol::LogRecord>& log) {
+  std::vector<std::uint64_t> numbers;
+  for (const protocol::LogRecord& record : log) numbers.push_back(std::get<protocol::LogEntry>(record).first.seq.value);
+  return numbers;
+}
 
 TEST(StateStore, ANewDirectoryIsMadeAndHoldsNothing) {
   TemporaryDirectory directory;
-  StateStore store(directory / "deep/er");
-  EXPECT_EQ(store.load(), protocol::PersistentState{});
+  StateStore store(directory / "deep/er", keep_bytes);
+  const auto loaded = store.load();
+  EXPECT_EQ(loaded.restored.state, protocol::PersistentState{});
+  EXPECT_TRUE(loaded.restored.log.empty());
+  EXPECT_EQ(loaded.note, "");
 }
 
 TEST(StateStore, WhatWasWrittenIsFoundAgain) {
   TemporaryDirectory directory;
-  { StateStore(directory / "state").write_now(state_of(7)); }
-  EXPECT_EQ(StateStore(directory / "state").load(), state_of(7));
+  write(directory, state_of(7));
+  EXPECT_EQ(load(directory), state_of(7));
 }
 
 TEST(StateStore, ASecondDaemonIsToldThatTheDirectoryIsInUse) {
   TemporaryDirectory directory;
-  StateStore first(directory / "state");
-  const StartError error = failure_of([&] { StateStore second(directory / "state"); });
+  StateStore first(directory / "state", keep_bytes);
+  const StartError error = failure_of([&] { StateStore second(directory / "state", keep_bytes); });
   EXPECT_EQ(error.status(), ExitStatus::in_use);
   EXPECT_THAT(error.what(), HasSubstr("in use"));
 }
 
 TEST(StateStore, DamagedStateStopsTheStart) {
   TemporaryDirectory directory;
-  { StateStore(directory / "state").write_now(state_of(7)); }
+  write(directory, state_of(7));
   const std::string path = directory / "state/state";
   const auto size = std::filesystem::file_size(path);
+  std::filesystem::copy_file(path, directory / "sound");
   for (std::uintmax_t length = 0; length < size; ++length) {  // torn at any length
-    std::filesystem::resize_file(path, size);
-    { StateStore(directory / "state").write_now(state_of(7)); }
+    std::filesystem::copy_file(directory / "sound", path, std::filesystem::copy_options::overwrite_existing);
     std::filesystem::resize_file(path, length);
-    const StartError error = failure_of([&] { (void)StateStore(directory / "state").load(); });
+    const StartError error = failure_of([&] { (void)load(directory); });
     ASSERT_EQ(error.status(), ExitStatus::state_unusable) << "torn at " << length;
     ASSERT_THAT(error.what(), HasSubstr("damaged"));
   }
@@ -91,7 +147,7 @@ TEST(StateStore, DamagedStateStopsTheStart) {
 
 TEST(StateStore, AFlippedBitStopsTheStart) {
   TemporaryDirectory directory;
-  { StateStore(directory / "state").write_now(state_of(7)); }
+  write(directory, state_of(7));
   const std::string path = directory / "state/state";
   const auto size = static_cast<std::streamoff>(std::filesystem::file_size(path));
   for (std::streamoff at = 0; at < size; ++at) {
@@ -99,23 +155,23 @@ TEST(StateStore, AFlippedBitStopsTheStart) {
     file.seekg(at);
     const char byte = static_cast<char>(file.get());
     file.seekp(at).put(static_cast<char>(byte ^ 0x10)).flush();
-    ASSERT_EQ(failure_of([&] { (void)StateStore(directory / "state").load(); }).status(), ExitStatus::state_unusable) << at;
+    ASSERT_EQ(failure_of([&] { (void)load(directory); }).status(), ExitStatus::state_unusable) << at;
     file.seekp(at).put(byte).flush();
   }
-  EXPECT_EQ(StateStore(directory / "state").load(), state_of(7));
+  EXPECT_EQ(load(directory), state_of(7));
 }
 
 TEST(StateStore, AHalfWrittenReplacementIsIgnored) {
   TemporaryDirectory directory;
-  { StateStore(directory / "state").write_now(state_of(7)); }
+  write(directory, state_of(7));
   directory.write("state/state.new", "half of someth");
-  EXPECT_EQ(StateStore(directory / "state").load(), state_of(7));
+  EXPECT_EQ(load(directory), state_of(7));
 }
 
 TEST(StateStore, AFileInPlaceOfTheDirectoryIsNamed) {
   TemporaryDirectory directory;
   directory.write("state", "");
-  const StartError error = failure_of([&] { StateStore store(directory / "state"); });
+  const StartError error = failure_of([&] { StateStore store(directory / "state", keep_bytes); });
   EXPECT_EQ(error.status(), ExitStatus::state_unusable);
   EXPECT_THAT(error.what(), HasSubstr(directory / "state"));
 }
@@ -138,7 +194,7 @@ int status_on_mount(const std::string& options, unsigned long flags, const std::
 
 TEST(StateStore, AReadOnlyDirectoryStopsTheStart) {
   TemporaryDirectory directory;
-  const int status = status_on_mount("", MS_RDONLY, directory.path(), [&] { StateStore store(directory / "state"); });
+  const int status = status_on_mount("", MS_RDONLY, directory.path(), [&] { StateStore store(directory / "state", keep_bytes); });
   if (status == 99) GTEST_SKIP() << "needs the right to mount";
   EXPECT_EQ(status, static_cast<int>(ExitStatus::state_unusable));
 }
@@ -146,7 +202,7 @@ TEST(StateStore, AReadOnlyDirectoryStopsTheStart) {
 TEST(StateStore, AFullDiskStopsTheStart) {
   TemporaryDirectory directory;
   const int status = status_on_mount("size=4k", 0, directory.path(), [&] {
-    StateStore store(directory / "state");
+    StateStore store(directory / "state", keep_bytes);
     std::ofstream(directory / "filler") << std::string(1 << 16, 'x');
     store.write_now(state_of(1));
   });
@@ -156,43 +212,115 @@ TEST(StateStore, AFullDiskStopsTheStart) {
 
 TEST(StateStore, TokensComeWhenTheStateIsOnDisk) {
   TemporaryDirectory directory;
-  LoopedStore s(directory / "state");
-  s.write(1, 11);
-  std::vector<protocol::WriteToken> tokens;
-  s.store.take_persisted(tokens);
-  EXPECT_THAT(tokens, ElementsAre()) << "not before the loop ran";
-  s.run();
-  s.store.take_persisted(tokens);
-  EXPECT_THAT(tokens, ElementsAre(1u));
-  EXPECT_EQ(s.store.load(), state_of(11));
+  LoopedStore store(directory / "state");
+  store.write(1, 11);
+  EXPECT_THAT(store.take_persisted(), ElementsAre()) << "not before the loop ran";
+  store.run();
+  EXPECT_THAT(store.take_persisted(), ElementsAre(1u));
+  EXPECT_EQ(store.restart().state, state_of(11));
 }
 
 TEST(StateStore, WritesThatWaitBecomeOneAndKeepTheirOrder) {
   TemporaryDirectory directory;
-  LoopedStore s(directory / "state");
-  for (std::uint64_t i = 1; i <= 100; ++i) s.write(i, i);
-  s.run();
-  std::vector<protocol::WriteToken> tokens;
-  s.store.take_persisted(tokens);
+  LoopedStore store(directory / "state");
+  for (std::uint64_t i = 1; i <= 100; ++i) store.write(i, i);
+  store.run();
+  const auto tokens = store.take_persisted();
   ASSERT_EQ(tokens.size(), 100u);
   EXPECT_TRUE(std::is_sorted(tokens.begin(), tokens.end()));
-  EXPECT_EQ(s.store.writes(), 2u) << "the first, and all that came while it was under way";
-  EXPECT_EQ(s.store.load(), state_of(100));
+  EXPECT_EQ(store->writes(), 2u) << "the first, and all that came while it was under way";
+  EXPECT_EQ(store.restart().state, state_of(100));
+}
+
+TEST(StateStore, TokensOfRecordsComeWhenTheyAreOnDisk) {
+  TemporaryDirectory directory;
+  LoopedStore store(directory / "state");
+  store.write(1, std::nullopt, {entry(1), entry(2)});
+  EXPECT_THAT(store.take_persisted(), ElementsAre()) << "not before the loop ran";
+  store.run();
+  EXPECT_THAT(store.take_persisted(), ElementsAre(1u));
+  const auto found = store.restart();
+  EXPECT_EQ(found.state, state_of(1));
+  EXPECT_THAT(numbers_of(found.log), ElementsAre(1u, 2u));
+}
+
+TEST(StateStore, RecordsThatWaitAreOneWriteInTheirOrder) {
+  TemporaryDirectory directory;
+  LoopedStore store(directory / "state");
+  for (std::uint64_t i = 1; i <= 100; ++i) store.write(i, std::nullopt, {entry(2 * i), entry(2 * i + 1)});
+  store.run();
+  EXPECT_EQ(store.take_persisted().size(), 100u);
+  EXPECT_EQ(store->writes(), 2u);
+  const auto numbers = numbers_of(store.restart().log);
+  ASSERT_EQ(numbers.size(), 200u);
+  EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
+}
+
+// Records, then states; a record behind a state is another job, or a crash could leave it without the state.
+TEST(StateStore, ARecordBehindAStateWaitsForIt) {
+  TemporaryDirectory directory;
+  LoopedStore store(directory / "state");
+  store.write(1, std::nullopt, {entry(1)});  // under way
+  store.write(2, std::nullopt, {entry(2)});
+  store.write(3, 3, {entry(3)});
+  store.write(4, 4);
+  store.write(5, std::nullopt, {entry(5)});
+  store.write(6, 6);
+  while (store->writes() < 3) store.run_once();
+  EXPECT_THAT(store.take_persisted(), ElementsAre(1u, 2u, 3u, 4u));
+  store.run();
+  EXPECT_THAT(store.take_persisted(), ElementsAre(5u, 6u));
+  EXPECT_EQ(store->writes(), 3u);
+  const auto found = store.restart();
+  EXPECT_EQ(found.state, state_of(6));
+  EXPECT_THAT(numbers_of(found.log), ElementsAre(1u, 2u, 3u, 5u));
 }
 
 TEST(StateStore, AFailedWriteIsToldAndNothingIsPersistedAfterIt) {
   TemporaryDirectory directory;
-  LoopedStore s(directory / "state");
-  std::filesystem::create_directory(directory / "state/state");  // can't be replaced by a file
-  s.write(1, 1);
-  s.run();
-  EXPECT_THAT(s.failure, HasSubstr(directory / "state"));
+  LoopedStore store(directory / "state");
   std::filesystem::remove(directory / "state/state");
-  s.write(2, 2);
-  s.run();
-  std::vector<protocol::WriteToken> tokens;
-  s.store.take_persisted(tokens);
-  EXPECT_THAT(tokens, ElementsAre());
+  std::filesystem::create_directory(directory / "state/state");  // can't be replaced by a file
+  store.write(1, 1, {entry(1)});
+  store.run();
+  EXPECT_THAT(store.failure, HasSubstr(directory / "state"));
+  std::filesystem::remove(directory / "state/state");
+  store.write(2, 2);
+  store.run();
+  EXPECT_THAT(store.take_persisted(), ElementsAre());
+}
+
+TEST(StateStore, AStateWithoutItsLogStopsTheStart) {
+  TemporaryDirectory directory;
+  auto state = state_of(7);
+  write(directory, state);
+  std::filesystem::remove(directory / "state/log.000001");
+  EXPECT_EQ(load(directory), state) << "a daemon without a log was here";
+  state.log_reaches.number = 1;
+  write(directory, state);
+  std::filesystem::remove(directory / "state/log.000001");
+  const StartError error = failure_of([&] { (void)load(directory); });
+  EXPECT_EQ(error.status(), ExitStatus::state_unusable);
+  EXPECT_THAT(error.what(), HasSubstr("log.000001"));
+}
+
+TEST(StateStore, ALogWithoutItsStateStopsTheStart) {
+  TemporaryDirectory directory;
+  write(directory, state_of(7));
+  std::filesystem::remove(directory / "state/state");
+  const StartError error = failure_of([&] { (void)load(directory); });
+  EXPECT_EQ(error.status(), ExitStatus::state_unusable);
+  EXPECT_THAT(error.what(), HasSubstr("'state' is missing"));
+}
+
+TEST(StateStore, FilesAreTheDaemonsAlone) {
+  TemporaryDirectory directory;
+  write(directory, state_of(7));
+  for (const char* name : {"state/state", "state/log.000001", "state/lock"}) {
+    EXPECT_EQ(std::filesystem::status(directory / name).permissions() & std::filesystem::perms::all,
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
+        << name;
+  }
 }
 
 }  // namespace

@@ -5,16 +5,16 @@
 
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
 namespace vsync::daemon {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    char name[] = "/tmp/vsyncd-test-XXXXXX";
-    path_ = mkdtemp(name);
-  }
+  TemporaryDirectory() : TemporaryDirectory("/tmp") {}
+  /// In memory, where there is such a place: a sync costs nothing.
+  static TemporaryDirectory in_memory() { return TemporaryDirectory(std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "/tmp"); }
   ~TemporaryDirectory() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
@@ -30,6 +30,9 @@ class TemporaryDirectory {
   }
 
  private:
+  explicit TemporaryDirectory(const std::string& where) : path_(where + "/vsyncd-test-XXXXXX") {
+    if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no temporary directory in " + where);
+  }
   std::string path_;
 };
 

@@ -21,6 +21,7 @@ class Cluster {
   struct Node {
     std::unique_ptr<Engine> engine;
     PersistentState disk;
+    std::vector<LogRecord> log;
     std::vector<Event> events;
     bool running = false;
     bool paused = false;
@@ -37,7 +38,7 @@ class Cluster {
     ++node.disk.incarnation_counter;
     ++node.life;
     const NodeId self{name, {node.disk.incarnation_counter, seed_}};
-    node.engine = std::make_unique<Engine>(self, config, node.disk, ++seed_);
+    node.engine = std::make_unique<Engine>(self, config, Restored{node.disk, node.log}, ++seed_);
     node.running = true;
     node.engine->start(now_);
     drain(name);
@@ -61,7 +62,10 @@ class Cluster {
   void pause(const std::string& name) { nodes_[name].paused = true; }
   void resume(const std::string& name) { nodes_[name].paused = false; }
   /// The host gets an empty disk.
-  void wipe(const std::string& name) { nodes_[name].disk = {}; }
+  void wipe(const std::string& name) {
+    nodes_[name].disk = {};
+    nodes_[name].log.clear();
+  }
   [[nodiscard]] const PersistentState& disk(const std::string& name) { return nodes_[name].disk; }
   /// A frame from nowhere: late, repeated or forged.
   void inject(const std::string& to, const Frame& frame) {
@@ -198,7 +202,8 @@ class Cluster {
     if (!node.running) return;
     if (due.frame == nullptr) {
       if (due.life != node.life) return;
-      node.disk = due.write.state;
+      node.log.insert(node.log.end(), due.write.log.begin(), due.write.log.end());
+      if (due.write.state) node.disk = *due.write.state;
       node.engine->on_persisted(now_, due.write.token);
     } else if (!cut_.contains({due.from, due.to})) {
       node.engine->on_frame(now_, *due.frame);

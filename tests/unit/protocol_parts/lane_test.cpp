@@ -88,8 +88,8 @@ TEST_F(Replica, ForgetsWhatAllHoldAndItHasDeliveredItself) {
   receive(0, 3, 1);
   order(0, 3);
   lane.advance_held();
-  lane.stability().acknowledge(Rank{0}, Seq{3});
-  lane.stability().acknowledge(Rank{1}, Seq{2});
+  lane.stability().acknowledge(Rank{0}, Seq{3}, {});
+  lane.stability().acknowledge(Rank{1}, Seq{2}, {});
   lane.forget_stable();
   EXPECT_EQ(lane.stream(Rank{0}).base(), Seqno{0}) << "not delivered yet";
   deliver();

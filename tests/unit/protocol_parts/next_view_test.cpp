@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "messages.hpp"
 #include "protocol/next_view.hpp"
 #include "views.hpp"
 
@@ -263,7 +264,7 @@ TEST(NextView, WithoutALivingHolderTheDisksStartANewEpoch) {
   EXPECT_TRUE(choice->value.next.members[0].loaded);
   EXPECT_EQ(choice->value.next.members[0].node, node("a", 2));
   EXPECT_THAT(choice->value.loaded, IsEmpty());
-  EXPECT_THAT(must_gather(ask.view, choice->value), IsEmpty());
+  EXPECT_THAT(choice->gather, IsEmpty());
 }
 
 TEST(NextView, ALivingHolderGivesTheStateToTheDisks) {
@@ -276,8 +277,43 @@ TEST(NextView, ALivingHolderGivesTheStateToTheDisks) {
   EXPECT_FALSE(choice->value.next.members[0].loaded);
   EXPECT_EQ(choice->value.next.members[0].weight, 1u);
   EXPECT_TRUE(choice->value.next.members[1].loaded);
-  EXPECT_THAT(must_gather(ask.view, choice->value), ElementsAre(node("b")));
+  EXPECT_THAT(choice->gather, ElementsAre(node("b")));
   EXPECT_THAT(choice->value.next.sequencers, ElementsAre(Rank{1}));
+}
+
+TEST(NextView, OfTheDisksTheLongestLogGoesOnAndTheOthersCompleteTheirs) {
+  Ask ask({"a", "b", "c"});
+  ask.restart = true;
+  ask.disk("a").logged = {Seq{4}};
+  ask.disk("b").logged = {Seq{7}};
+  ask.disk("c").logged = {Seq{7}};
+  const auto choice = ask.choose();
+  ASSERT_TRUE(choice);
+  EXPECT_THAT(choice->value.stored, ElementsAre(StoredEnd{Rank{1}, Seq{7}}));
+  EXPECT_THAT(choice->gather, ElementsAre(node("a", 2)));
+}
+
+TEST(NextView, ADiskWhoseLogHasHolesIsNoHistoryToGoOnFrom) {
+  Ask ask({"a", "b", "c"});
+  ask.restart = true;
+  ask.disk("a").logged = {Seq{4}};
+  ask.disk("b");
+  const auto choice = ask.choose();
+  ASSERT_TRUE(choice);
+  EXPECT_THAT(choice->value.stored, ElementsAre(StoredEnd{Rank{0}, Seq{4}}));
+  EXPECT_TRUE(choice->value.next.members[0].loaded);
+  EXPECT_FALSE(choice->value.next.members[1].loaded);
+}
+
+TEST(NextView, ADiskThatKnowsMoreThanTheLivingGoesOnInTheirPlace) {
+  Ask ask({"a", "b", "c"});
+  ask.restart = true;
+  ask.disk("a").logged = {Seq{4}};
+  ask.member("b").lanes = {LaneHoldings{seqnos({3, 0, 0}), Seq{0}, {run(1, 0, 1, 3)}}};
+  EXPECT_THAT(ask.next(), ElementsAre("a"));
+  ask.disk("a").logged = {Seq{3}};
+  EXPECT_THAT(ask.next(), ElementsAre("a", "b"));
+  EXPECT_THAT(ask.choose()->value.stored, IsEmpty());
 }
 
 TEST(NextView, ALeaverThatAloneHoldsTheStateGivesItToTheDisksFirst) {

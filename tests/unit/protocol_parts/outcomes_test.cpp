@@ -21,9 +21,9 @@ struct Told : testing::Test {
     outcomes.published(one);
   }
   /// "n:outcome@position" of what confirming tells.
-  std::vector<std::string> confirm(std::uint64_t uniform, std::uint64_t safe) {
+  std::vector<std::string> confirm(std::uint64_t uniform, std::uint64_t safe, std::uint64_t durable = 0) {
     std::vector<Event> events;
-    outcomes.confirm(at(uniform), at(safe), events);
+    outcomes.confirm({at(uniform), at(safe), at(durable)}, events);
     return text(events);
   }
   static std::vector<std::string> text(const std::vector<Event>& events) {
@@ -52,6 +52,13 @@ TEST_F(Told, ASafePublishWaitsForAll) {
   outcomes.placed(at(4), at(4), true);
   EXPECT_THAT(confirm(9, 3), IsEmpty());
   EXPECT_THAT(confirm(9, 4), ElementsAre("1:ok@4"));
+}
+
+TEST_F(Told, ADurablePublishWaitsForTheDisks) {
+  publish(1, Level::durable);
+  outcomes.placed(at(4), at(4), true);
+  EXPECT_THAT(confirm(9, 9, 3), IsEmpty());
+  EXPECT_THAT(confirm(9, 9, 4), ElementsAre("1:ok@4"));
 }
 
 TEST_F(Told, OutcomesComeInTheOrderOfPublishing) {

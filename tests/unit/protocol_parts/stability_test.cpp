@@ -14,19 +14,30 @@ namespace {
 TEST(Stability, UniformIsHeldByASetThatEveryNextPrimaryMeets) {
   const View view = view_of({"a", "b", "c"});
   Stability stability(view);
-  stability.acknowledge(Rank{2}, Seq{9});
+  stability.acknowledge(Rank{2}, Seq{9}, {});
   EXPECT_EQ(stability.uniform(), Seq{0});
-  stability.acknowledge(Rank{1}, Seq{5});
+  stability.acknowledge(Rank{1}, Seq{5}, {});
   EXPECT_EQ(stability.uniform(), Seq{5});
+}
+
+TEST(Stability, DurableIsOnTheDisksOfASetThatEveryNextPrimaryMeets) {
+  const View view = view_of({"a", "b", "c"});
+  Stability stability(view);
+  stability.acknowledge(Rank{0}, Seq{9}, Seq{9});
+  stability.acknowledge(Rank{1}, Seq{9}, Seq{4});
+  EXPECT_EQ(stability.uniform(), Seq{9});
+  EXPECT_EQ(stability.durable(), Seq{4});
+  stability.acknowledge(Rank{2}, Seq{7}, Seq{7});
+  EXPECT_EQ(stability.durable(), Seq{7});
 }
 
 TEST(Stability, SafeIsHeldByAllLoadedHolders) {
   const View view = view_of({"a", "b", "c"});
   Stability stability(view);
-  stability.acknowledge(Rank{0}, Seq{9});
-  stability.acknowledge(Rank{1}, Seq{8});
+  stability.acknowledge(Rank{0}, Seq{9}, {});
+  stability.acknowledge(Rank{1}, Seq{8}, {});
   EXPECT_EQ(stability.safe(), Seq{0});
-  stability.acknowledge(Rank{2}, Seq{3});
+  stability.acknowledge(Rank{2}, Seq{3}, {});
   EXPECT_EQ(stability.safe(), Seq{3});
   EXPECT_EQ(stability.stable(), Seq{3});
 }
@@ -34,8 +45,8 @@ TEST(Stability, SafeIsHeldByAllLoadedHolders) {
 TEST(Stability, OlderNewsChangesNothing) {
   const View view = view_of({"a"});
   Stability stability(view);
-  stability.acknowledge(Rank{0}, Seq{5});
-  stability.acknowledge(Rank{0}, Seq{4});
+  stability.acknowledge(Rank{0}, Seq{5}, {});
+  stability.acknowledge(Rank{0}, Seq{4}, {});
   EXPECT_EQ(stability.held_by(Rank{0}), Seq{5});
 }
 
@@ -44,7 +55,7 @@ TEST(Stability, ALearnerCountsForForgettingOnly) {
   view.members[1].weight = 0;
   view.members[1].loaded = false;
   Stability stability(view);
-  stability.acknowledge(Rank{0}, Seq{5});
+  stability.acknowledge(Rank{0}, Seq{5}, {});
   EXPECT_EQ(stability.uniform(), Seq{5});
   EXPECT_EQ(stability.safe(), Seq{5});
   EXPECT_EQ(stability.stable(), Seq{0});
@@ -54,9 +65,9 @@ TEST(Stability, AWitnessHoldsNothingAndIsNotWaitedFor) {
   View view = view_of({"a", "b", "w"});
   view.members[2].witness = true;
   Stability stability(view);
-  stability.acknowledge(Rank{0}, Seq{5});
+  stability.acknowledge(Rank{0}, Seq{5}, {});
   EXPECT_EQ(stability.uniform(), Seq{0});  // {b, w} may go on without a
-  stability.acknowledge(Rank{1}, Seq{5});
+  stability.acknowledge(Rank{1}, Seq{5}, {});
   EXPECT_EQ(stability.uniform(), Seq{5});
   EXPECT_EQ(stability.stable(), Seq{5});
 }
@@ -66,10 +77,10 @@ TEST(Stability, WeightsAndAWitnessDecideWhatIsUniform) {
   view.members[0].weight = 3;
   view.members[3].witness = true;
   Stability stability(view);
-  stability.acknowledge(Rank{1}, Seq{7});
-  stability.acknowledge(Rank{2}, Seq{7});
+  stability.acknowledge(Rank{1}, Seq{7}, {});
+  stability.acknowledge(Rank{2}, Seq{7}, {});
   EXPECT_EQ(stability.uniform(), Seq{0});  // a and w may go on: 4 of 6
-  stability.acknowledge(Rank{0}, Seq{6});
+  stability.acknowledge(Rank{0}, Seq{6}, {});
   EXPECT_EQ(stability.uniform(), Seq{6});  // without a, b, c and w have just half, and a breaks the tie
 }
 
@@ -83,7 +94,7 @@ TEST(Stability, IsWhatTryingEveryPositionGives) {
       std::vector<std::uint64_t> held(4);
       for (std::uint32_t r = 0; r < 4; ++r) {
         held[r] = code >> (2 * r) & 3;
-        stability.acknowledge(rank(r), Seq{held[r]});
+        stability.acknowledge(rank(r), Seq{held[r]}, {});
       }
       std::uint64_t uniform = 0;
       for (std::uint64_t position = 1; position <= 3; ++position) {

@@ -7,6 +7,7 @@
 
 #include "equal.hpp"
 #include "protocol/engine.hpp"
+#include "wire/log_file.hpp"
 #include "wire/peer.hpp"
 
 // The checks of the decoder and the habits of the engine were written apart: what engines say must pass, and come out the same.
@@ -30,10 +31,14 @@ class Cluster {
     for (const std::string& peer : names_) {
       if (peer != name) config.peers.push_back(peer);
     }
-    protocol::PersistentState& disk = disks_[name];
-    const protocol::PersistentState restored = disk;
-    ++disk.incarnation_counter;
-    engines_.emplace(name, Engine({name, {disk.incarnation_counter, 7}}, config, restored, 1));
+    Disk& disk = disks_[name];
+    if (disk.log.empty()) append(LogFileHead{.number = 1, .oldest = 1, .key = 5}, disk.log);
+    const LogFile log = decode_log_file(protocol::Payload(disk.log));
+    ASSERT_EQ(log.end, LogFileEnd::clean) << log.why;
+    protocol::Restored restored{disk.state, {}};
+    for (const FoundRecord& found : log.records) restored.log.push_back(found.record);
+    ++disk.state.incarnation_counter;
+    engines_.emplace(name, Engine({name, {disk.state.incarnation_counter, 7}}, config, std::move(restored), 1));
     engines_.at(name).start(now_);
     for (const std::string& peer : names_) {
       if (peer == name || !engines_.contains(peer)) continue;
@@ -89,7 +94,11 @@ class Cluster {
       if (auto frame = passed_on(*outgoing.frame)) under_way_.emplace_back(outgoing.to, std::move(*frame));
     }
     for (const protocol::Write& write : std::vector(outbox_.writes)) {
-      persist(name, write.state);
+      bytes_.clear();
+      LogAppender appender(5, disks_[name].log.size(), bytes_);
+      for (const protocol::LogRecord& record : write.log) appender.append(record);
+      disks_[name].log.insert(disks_[name].log.end(), bytes_.begin(), bytes_.end());
+      if (write.state) persist(name, *write.state);
       engine.on_persisted(now_, write.token);
     }
   }
@@ -109,12 +118,16 @@ class Cluster {
     const auto decoded = decode_persistent(bytes_);
     ASSERT_TRUE(decoded) << decoded.error().what;
     EXPECT_EQ(*decoded, state);
-    disks_[name] = *decoded;
+    disks_[name].state = *decoded;
   }
 
   std::vector<std::string> names_;
   std::map<std::string, Engine> engines_;
-  std::map<std::string, protocol::PersistentState> disks_;
+  struct Disk {
+    protocol::PersistentState state;
+    std::vector<std::byte> log;
+  };
+  std::map<std::string, Disk> disks_;
   std::deque<std::pair<std::string, Frame>> under_way_;
   std::set<std::size_t> kinds_;
   protocol::TimePoint now_{1h};
@@ -143,7 +156,7 @@ TEST(EngineFrames, PassTheChecksAndComeOutTheSame) {
   std::uint64_t n = 1;
   const auto publish = [&] {
     const protocol::Payload payload(std::vector<std::byte>(100));
-    if (cluster.at("a").publish(cluster.now(), session, n, 3, {0}, protocol::Level::safe, payload)) n += 3;
+    if (cluster.at("a").publish(cluster.now(), session, n, 3, {0}, n % 2 == 0 ? protocol::Level::safe : protocol::Level::durable, payload)) n += 3;
   };
   cluster.lossy = true;
   cluster.run(1s, publish);
@@ -156,11 +169,13 @@ TEST(EngineFrames, PassTheChecksAndComeOutTheSame) {
   cluster.run(2s, publish);
 
   EXPECT_GT(n, 1000u);
+  EXPECT_EQ(cluster.at("a").durable_log().last({}), cluster.at("b").durable_log().last({}));
+  EXPECT_GT(cluster.at("b").durable_log().entries({}).size(), 300u);
   using namespace protocol;
   for (const std::size_t kind : {kind_of<Heartbeat>(), kind_of<Data>(), kind_of<Order>(), kind_of<Ack>(), kind_of<FetchData>(),
                                  kind_of<FetchOrder>(), kind_of<Prepare>(), kind_of<Answer>(), kind_of<Gather>(), kind_of<Gathered>(),
                                  kind_of<Accept>(), kind_of<AcceptedBallot>(), kind_of<Decided>(), kind_of<Form>(), kind_of<Formed>(),
-                                 kind_of<Snapshot>()}) {
+                                 kind_of<Snapshot>(), kind_of<FetchLog>(), kind_of<LogPart>()}) {
     EXPECT_TRUE(cluster.kinds().contains(kind)) << "no frame of kind " << kind << " was sent";
   }
 }

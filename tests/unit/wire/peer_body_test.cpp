@@ -90,6 +90,29 @@ TEST(PeerBody, MustBeAsLongAsTheChunksSay) {
   EXPECT_EQ(decode_frame(envelope, bytes(9, 0)).error().what, "data: the body is longer than the payloads of the chunks");
 }
 
+TEST(PeerBody, OfALogPartIsItsPayloads) {
+  const auto entry = [](std::uint64_t seq, Payload payload) {
+    protocol::LogEntry one{.first = {.seq = {seq}}, .publisher = {"a", {1, 1}}, .chunk = chunk(seq, std::move(payload))};
+    one.chunk.level = protocol::Level::durable;
+    return one;
+  };
+  const Payload payload = bytes(100, 1);
+  Frame frame{.cluster = {1, 1}, .from = {"a", {1, 1}}, .to = {"b", {1, 1}}, .body = protocol::LogPart{.entries = {entry(1, payload), entry(2, {})}}};
+  EXPECT_EQ(body_of(frame).bytes().data(), payload.bytes().data()) << "an only payload is sent by reference";
+
+  std::get<protocol::LogPart>(frame.body).entries.push_back(entry(3, bytes(5, 2)));
+  EXPECT_EQ(body_of(frame).size(), 105u);
+  const auto decoded = passed_on(frame);
+  ASSERT_TRUE(decoded) << decoded.error().what;
+  EXPECT_TRUE(test::equal(*decoded, frame));
+  EXPECT_EQ(body_of(*decoded).bytes().data(), std::get<protocol::LogPart>(decoded->body).entries[0].chunk.payload.bytes().data());
+
+  std::vector<std::byte> envelope;
+  encode(frame, envelope);
+  EXPECT_EQ(decode_frame(envelope, bytes(104, 0)).error().what, "log part: the payloads of the chunks are longer than the body");
+  EXPECT_EQ(decode_frame(envelope, bytes(106, 0)).error().what, "log part: the body is longer than the payloads of the chunks");
+}
+
 TEST(PeerBody, ComesWithDataOnly) {
   std::vector<std::byte> envelope;
   encode(Frame{.cluster = {1, 1}, .from = {"a", {}}, .to = {"b", {}}, .body = protocol::Ack{}}, envelope);

@@ -242,6 +242,77 @@ TEST(PeerLimits, OnlyAHomelessSessionHasNoNode) {
   EXPECT_EQ(error_of(snapshot), "snapshot: session: the name of a node is not 1 to 63 of A-Z a-z 0-9 . _ -");
 }
 
+TEST(PeerLimits, ALogPartHasDurableMessagesOfItsLaneInAscendingOrder) {
+  const auto entry = [](std::uint64_t seq) {
+    protocol::LogEntry one{.first = {.seq = {seq}}, .publisher = {"a", {1, 1}}, .chunk = chunk()};
+    one.chunk.level = protocol::Level::durable;
+    one.chunk.payload = protocol::Payload(Bytes(3));
+    return one;
+  };
+  protocol::LogPart part{.entries = {entry(1), entry(2)}};
+  EXPECT_EQ(error_of(part), "");
+  part.entries = {entry(2), entry(2)};
+  EXPECT_EQ(error_of(part), "log part: entries: are not in ascending order");
+  part.entries = {entry(1), entry(2)};
+  part.entries[0].chunk.count = 2;
+  EXPECT_EQ(error_of(part), "log part: entries: are not in ascending order");
+  part.entries = {entry(1)};
+  part.entries[0].first.lane = {1};
+  EXPECT_EQ(error_of(part), "log part: entries: one is of another lane");
+  part.entries = {entry(1)};
+  part.entries[0].chunk.level = protocol::Level::safe;
+  EXPECT_EQ(error_of(part), "log entry: isn't durable");
+  part.entries = {entry(0)};
+  EXPECT_EQ(error_of(part), "log entry: the positions: the first number is 0");
+  part.entries = {entry(number_end - 1)};
+  EXPECT_EQ(error_of(part), "");
+  part.entries[0].chunk.count = 2;
+  EXPECT_EQ(error_of(part), "log entry: the positions: the numbers are out of range");
+  part.entries = {entry(1)};
+  part.entries[0].chunk.first = {0};
+  EXPECT_EQ(error_of(part), "log entry: the numbers in the stream: the first number is 0");
+  part.entries = {entry(1)};
+  part.entries[0].chunk.session = {};
+  EXPECT_EQ(error_of(part), "log entry: chunk: has neither a session nor directory records");
+  part.entries = {entry(1)};
+  part.entries[0].chunk.payload = {};
+  part.entries[0].chunk.session = {};
+  part.entries[0].chunk.ops = std::make_shared<protocol::DirectoryOps>(1, protocol::JoinGroup{.session = {1, 1}, .group = "a"});
+  EXPECT_EQ(error_of(part), "log entry: has directory records");
+}
+
+TEST(PeerLimits, ALogPartsEntriesAreBounded) {
+  protocol::LogPart part;
+  for (std::uint64_t i = 1; i <= log_entries_max; ++i) {
+    part.entries.push_back({.first = {.seq = {i}}, .publisher = {"a", {1, 1}}, .chunk = chunk()});
+    part.entries.back().chunk.level = protocol::Level::durable;
+  }
+  EXPECT_EQ(error_of(part), "");
+  part.entries.push_back(part.entries.back());
+  EXPECT_EQ(error_of(part), "log part: entries: the list is too long");
+}
+
+TEST(PeerLimits, ALogMarkIsOfTheLaneThatIsAskedFor) {
+  protocol::FetchLog fetch{.lane = {1}, .after = protocol::LogMark{.first = {.lane = {1}}, .publisher = {"a", {1, 1}}, .stream = {1}}};
+  EXPECT_EQ(error_of(fetch), "");
+  fetch.lane = {2};
+  EXPECT_EQ(error_of(fetch), "fetch log: after: the mark is of another lane");
+  EXPECT_EQ(error_of(protocol::LogPart{.lane = {2}, .after = fetch.after}), "log part: after: the mark is of another lane");
+  EXPECT_EQ(error_of(protocol::LogPart{.lane = {2}, .keep = protocol::Position{.lane = {1}}}), "log part: keep: is of another lane");
+}
+
+TEST(PeerLimits, EndsOfDisksAreNamedByRankAndLane) {
+  protocol::Value proposed = value();
+  proposed.stored.assign(lanes_max, {.holder = {63}, .end = {number_end - 1}});
+  EXPECT_EQ(error_of(protocol::Accept{.value = proposed}), "");
+  proposed.stored[0].holder = {64};
+  EXPECT_EQ(error_of(protocol::Accept{.value = proposed}), "accept: a rank is out of range");
+  proposed.stored.assign(lanes_max + 1, {});
+  EXPECT_EQ(error_of(protocol::Accept{.value = proposed}), "accept: the list is too long");
+  EXPECT_EQ(error_of(protocol::Answer{.logged = std::vector<protocol::Seq>(lanes_max)}), "");
+  EXPECT_EQ(error_of(protocol::Answer{.logged = std::vector<protocol::Seq>(lanes_max + 1)}), "answer: logged: the list is too long");
+}
+
 TEST(PeerLimits, StatesOfANewerVersionAreRefused) {
   EXPECT_EQ(error_of(protocol::Heartbeat{.state = static_cast<protocol::NodeState>(5)}), "heartbeat: state: is no value that this version knows");
 }

@@ -32,7 +32,7 @@ class Random {
 
   protocol::SessionId session() { return {.high = bits(), .low = number(1, ~0ull)}; }
   protocol::Position position();
-  protocol::Level level() { return static_cast<protocol::Level>(number(0, 2)); }
+  protocol::Level level() { return static_cast<protocol::Level>(number(0, 3)); }
   protocol::LeaveReason leave_reason() { return static_cast<protocol::LeaveReason>(number(0, 4)); }
   protocol::NodeId node() { return {.name = node_name(), .incarnation = {.counter = bits(), .random = bits()}}; }
 
@@ -56,6 +56,8 @@ ToDaemon random_to_daemon(Random& random, std::size_t kind);
 ToClient random_to_client(Random& random, std::size_t kind);
 protocol::Frame random_frame(Random& random, std::size_t kind);
 protocol::PersistentState random_persistent(Random& random);
+protocol::LogEntry random_log_entry(Random& random, protocol::Position first);
+protocol::LogRecord random_log_record(Random& random);
 protocol::View random_view(Random& random);
 
 /// A body of records, and what check_body wants to know of it.

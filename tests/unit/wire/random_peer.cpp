@@ -17,7 +17,9 @@ Seqno seqno(Random& random) { return {random.number(0, number_end - 1)}; }
 Seq seq(Random& random) { return {random.number(0, number_end - 1)}; }
 ViewId view_id(Random& random) { return {.epoch = {.number = random.bits(), .random = random.bits()}, .number = random.bits()}; }
 Ballot ballot(Random& random) { return {.round = random.bits(), .coordinator = rank(random)}; }
-LaneProgress progress(Random& random) { return {.sent = seqno(random), .ordered = seq(random), .held = seq(random)}; }
+LaneProgress progress(Random& random) {
+  return {.sent = seqno(random), .ordered = seq(random), .held = seq(random), .stored = seq(random)};
+}
 
 std::vector<OrderedRun> ordered_runs(Random& random) {
   std::uint64_t next = random.number(1, 1000);
@@ -41,7 +43,8 @@ Value value(Random& random) {
   return {.next = random_view(random),
           .cut = {.lanes = random.list(3, [&] { return lane_cut(random); })},
           .loaded = random.list(members_max, [&] { return rank(random); }),
-          .restart = random.coin()};
+          .restart = random.coin(),
+          .stored = random.list(3, [&] { return StoredEnd{.holder = rank(random), .end = seq(random)}; })};
 }
 
 Accepted accepted(Random& random) { return {.ballot = ballot(random), .value = value(random)}; }
@@ -120,6 +123,7 @@ Answer answer(Random& random) {
   answer.from_disk = random.coin();
   answer.witness = random.coin();
   answer.full_weight = u32(random);
+  answer.logged = random.list(4, [&] { return seq(random); });
   return answer;
 }
 
@@ -143,6 +147,7 @@ Snapshot snapshot(Random& random) {
                                      .tail = {random.number(0, number_end - 1)}};
                     })};
   snapshot.directory.group_views = random.bits();
+  snapshot.logged = random.coin();
   auto sessions = random.list(20, [&] { return random.session(); });
   std::sort(sessions.begin(), sessions.end());
   sessions.erase(std::unique(sessions.begin(), sessions.end()), sessions.end());
@@ -176,6 +181,36 @@ FetchData fetch_data(Random& random) {
   return fetch;
 }
 
+Position position(Random& random, Lane lane) {
+  Position position = random.position();
+  position.lane = lane;
+  return position;
+}
+
+LogMark mark(Random& random, Lane lane) {
+  return {.first = position(random, lane), .publisher = random.node(), .stream = seqno(random)};
+}
+
+FetchLog fetch_log(Random& random) {
+  FetchLog fetch{.view = view_id(random), .lane = lane(random), .after = {}};
+  if (random.coin()) fetch.after = mark(random, fetch.lane);
+  return fetch;
+}
+
+LogPart log_part(Random& random) {
+  LogPart part{.view = view_id(random), .lane = lane(random), .after = {}, .agrees = random.coin(), .keep = {}, .entries = {}, .more = random.coin()};
+  if (random.coin()) part.after = mark(random, part.lane);
+  if (random.coin()) part.keep = position(random, part.lane);
+  Position next = position(random, part.lane);
+  next.seq = {random.number(1, number_end / 2)};
+  for (std::size_t entries = random.size(8); entries > 0; --entries) {
+    part.entries.push_back(random_log_entry(random, next));
+    next = part.entries.back().last();
+    next.seq = next.seq + random.number(1, 3);
+  }
+  return part;
+}
+
 Body body(Random& random, std::size_t kind) {
   switch (kind) {
     case 0: return heartbeat(random);
@@ -195,6 +230,8 @@ Body body(Random& random, std::size_t kind) {
     case 14: return Form{.view = random_view(random)};
     case 15: return Formed{.view = view_id(random)};
     case 16: return snapshot(random);
+    case 17: return fetch_log(random);
+    case 18: return log_part(random);
   }
   std::abort();
 }
@@ -226,7 +263,40 @@ PersistentState random_persistent(Random& random) {
   if (random.coin()) state.installed = random_view(random);
   state.promised = ballot(random);
   if (random.coin()) state.accepted = accepted(random);
+  if (random.coin()) state.log_reaches = view_id(random);
   return state;
+}
+
+LogEntry random_log_entry(Random& random, Position first) {
+  LogEntry entry{.first = first, .publisher = random.node(), .ordered_at = static_cast<std::int64_t>(random.bits()), .chunk = {}};
+  Chunk& chunk = entry.chunk;
+  chunk.count = static_cast<std::uint32_t>(random.number(1, batch_messages_max));
+  chunk.first = {random.number(1, number_end - chunk.count)};
+  chunk.after = seq(random);
+  chunk.lane = first.lane;
+  chunk.level = Level::durable;
+  chunk.session = random.session();
+  chunk.first_n = random.number(1, number_end - chunk.count);
+  // Zeros are what a torn write looks like.
+  chunk.payload = Payload(random.number(0, 3) == 0 ? std::vector<std::byte>(random.size(2000)) : random.bytes(random.size(300)));
+  return entry;
+}
+
+LogRecord random_log_record(Random& random) {
+  const auto entry = [&] {
+    Position first = random.position();
+    first.seq = {random.number(1, number_end - batch_messages_max)};
+    return random_log_entry(random, first);
+  };
+  switch (random.number(0, 5)) {
+    case 0: return LogProvisional{.from = view_id(random), .ballot = ballot(random), .entries = random.list(4, entry)};
+    case 1: return LogSettled{.from = view_id(random), .adopted = random.coin() ? std::optional(ballot(random)) : std::nullopt};
+    case 2: {
+      const Lane of = lane(random);
+      return LogCutBack{.lane = of, .keep = random.coin() ? std::optional(position(random, of)) : std::nullopt};
+    }
+    default: return entry();
+  }
 }
 
 }  // namespace vsync::wire::test

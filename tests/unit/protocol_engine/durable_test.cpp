@@ -1,0 +1,140 @@
+// Durable messages: what is on a disk before what is told, and what a restart or a joiner gets from it.
+
+#include <gmock/gmock.h>
+
+#include "fixtures.hpp"
+#include "protocol/durable_log.hpp"
+
+namespace vsync::protocol::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+struct Durable : Settled {
+  Durable() : Settled(abc) {}
+  /// "session:n" of what a node's log holds.
+  std::vector<std::string> logged(const std::string& node) {
+    std::vector<std::string> found;
+    for (const LogEntry& entry : cluster.at(node).durable_log().entries(Lane{})) {
+      found.push_back(std::to_string(entry.chunk.session.low) + ":" + std::to_string(entry.chunk.first_n));
+    }
+    return found;
+  }
+  std::vector<std::uint64_t> ok(const std::string& node) {
+    std::vector<std::uint64_t> found;
+    for (const Resolved& resolved : cluster.all<Resolved>(node)) {
+      if (resolved.outcome == Outcome::ok) found.push_back(resolved.first_n);
+    }
+    return found;
+  }
+};
+
+TEST_F(Durable, OkWaitsForTheDisksAndDeliveryDoesNot) {
+  cluster.write_delay = 50ms;
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(delivers("c", 1, 10ms));
+  cluster.run_for(30ms);
+  EXPECT_THAT(ok("a"), IsEmpty());
+  EXPECT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }, 100ms));
+  EXPECT_THAT(logged("b"), ElementsAre("1:1"));
+}
+
+TEST_F(Durable, WhatIsNotDurableIsNotLogged) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1));
+  ASSERT_TRUE(cluster.publish("a", 1, 2, 1, Level::durable));
+  ASSERT_TRUE(cluster.publish("a", 1, 3, 1, Level::safe));
+  cluster.run_for(200ms);
+  EXPECT_THAT(logged("c"), ElementsAre("1:2"));
+}
+
+TEST_F(Durable, ARetryIsLoggedOnce) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  cluster.run_for(100ms);
+  cluster.submit("b", {OpenSession{{0, 1}, cluster.at("b").self(), "app"}});
+  cluster.run_for(100ms);
+  ASSERT_TRUE(cluster.publish("b", 1, 1, 1, Level::durable));
+  cluster.run_for(100ms);
+  EXPECT_THAT(ok("b"), ElementsAre(1));
+  EXPECT_THAT(logged("c"), ElementsAre("1:1"));
+}
+
+TEST_F(Durable, IsKeptThroughTheCrashOfAll) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }));
+  for (const std::string& node : abc) cluster.crash(node);
+  cluster.start("b");
+  cluster.start("c");
+  ASSERT_TRUE(settled({"b", "c"}));
+  EXPECT_THAT(logged("b"), ElementsAre("1:1"));
+  EXPECT_THAT(logged("c"), ElementsAre("1:1"));
+}
+
+TEST_F(Durable, AJoinerHasTheLogBeforeItHasAVote) {
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  for (std::uint64_t n = 1; n <= 20; ++n) ASSERT_TRUE(cluster.publish("a", 1, n, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return ok("a").size() == 20; }));
+  cluster.start("c");
+  ASSERT_TRUE(settled(abc));
+  EXPECT_EQ(logged("c"), logged("a"));
+  EXPECT_EQ(logged("c").size(), 20u);
+}
+
+TEST_F(Durable, WhatACutOffNodeLoggedInVainIsTakenBack) {
+  isolate("a");
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));  // it still has its lease, and orders it
+  cluster.run_for(50ms);
+  EXPECT_THAT(logged("a"), ElementsAre("1:1"));
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("b").size() == 2; }));
+  ASSERT_TRUE(cluster.publish("b", 2, 1, 1, Level::durable));
+  cluster.run_for(1s);
+  cluster.heal();
+  ASSERT_TRUE(settled(abc));
+  EXPECT_THAT(logged("a"), ElementsAre("2:1"));
+  EXPECT_EQ(logged("a"), logged("b"));
+}
+
+TEST_F(Durable, ACutIsOnTheDisksBeforeItIsAccepted) {
+  // It is in nobody's order, and so in the tail of the cut.
+  cluster.drop = [](const std::string&, const std::string&, const Frame& frame) { return is<Order>(frame); };
+  ASSERT_TRUE(cluster.publish("b", 2, 1, 1, Level::durable));
+  cluster.run_for(5ms);
+  cluster.drop = nullptr;
+  cluster.crash("a");
+  ASSERT_TRUE(settled({"b", "c"}));
+  cluster.run_for(100ms);
+  EXPECT_THAT(ok("b"), ElementsAre(1));
+  for (const char* node : {"b", "c"}) {
+    EXPECT_THAT(logged(node), ElementsAre("2:1"));
+    cluster.crash(node);
+  }
+  cluster.start("b");
+  cluster.start("c");
+  ASSERT_TRUE(settled({"b", "c"}));
+  EXPECT_THAT(logged("c"), ElementsAre("2:1"));
+}
+
+struct SlowDisk : Settled {
+  static Config small() {
+    Config config;
+    config.window_bytes = 4096;
+    return config;
+  }
+  SlowDisk() : Settled(abc, small()) {}
+};
+
+TEST_F(SlowDisk, IsFeltByPublishers) {
+  cluster.write_delay = 600ms;
+  bool full = false;
+  for (std::uint64_t n = 1; !full && n < 100; ++n) {
+    const auto published = cluster.publish("a", 1, n, 1, Level::durable);
+    full = !published && published.error() == PublishError::window_full;
+    cluster.run_for(5ms);  // the others hold it: only the disks are behind
+  }
+  EXPECT_TRUE(full);
+  EXPECT_TRUE(cluster.run_until([&] { return !cluster.all<Writable>("a").empty(); }, 2s));
+}
+
+}  // namespace
+}  // namespace vsync::protocol::test
