@@ -63,7 +63,7 @@ Engine::Parts::Parts(NodeId id, Config configuration, Restored restored, std::ui
 void Engine::Parts::begin(TimePoint at) {
   // A pause longer than the lease: others may have gone on without this node. Nothing leaves it before it knows.
   if (last_input && at - *last_input > config.lease && !mutant(Mutant::no_self_doubt)) {
-    doubt_since = at;
+    doubt_since = woke_at = at;
     coordinator.reset();  // answers that waited here meanwhile prove nothing any more
     heartbeat_at = at;
   }

@@ -136,12 +136,13 @@ void Engine::Parts::settle_log(const ViewId& from, std::optional<Ballot> adopted
   if (durable_log.has_provisional()) log(LogSettled{from, adopted});
 }
 
-/// (disk) Whether this node's log has all of the view that `decision` ends: the value was accepted only after every holder of the next
-/// view had it on its disk.
-bool Engine::Parts::log_has_cut(const Decision& decision) const {
-  if (!disk.installed || decision.from != disk.installed->id || disk.log_reaches != decision.from) return false;
-  const auto rank = decision.value.next.rank_of_name(self.name);
-  return rank && decision.value.next.at(*rank).loaded && decision.value.next.at(*rank).holds_payload();
+/// (disk) Whether this node's log, with its provisional entries, has all of the order before the decided view `later`: that follows the
+/// one on this disk, and was accepted only after every loaded holder in it had the cut on its disk. Nothing lies before a first view.
+bool Engine::Parts::log_has_cut_before(const View& later) const {
+  if (!disk.installed) return later.id.number == 1;
+  if (later.id.number != disk.installed->id.number + 1 || disk.log_reaches != disk.installed->id) return false;
+  const auto rank = later.rank_of_name(self.name);
+  return rank && later.at(*rank).loaded && later.at(*rank).holds_payload();
 }
 
 std::vector<Seq> Engine::Parts::logged() const {

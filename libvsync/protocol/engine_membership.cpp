@@ -87,6 +87,17 @@ bool Engine::Parts::heard_from_primary(TimePoint since) const {
   return may_go_on(in_view->view, heard);
 }
 
+/// A view that is installed from what waited while this node slept may have been followed by others without it, even if the view before
+/// went on with this node alone.
+void Engine::Parts::doubt_what_was_told_before_waking() {
+  if (!woke_at) return;
+  RankSet heard{in_view->self};
+  for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+    if (detector.heard_us_since(in_view->view.members[r].node, *woke_at)) heard.insert(Rank{r});
+  }
+  if (!may_go_on(in_view->view, heard)) doubt_since = woke_at;
+}
+
 std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
   std::vector<NodeId> joiners;
   for (const auto& [name, peer] : detector.peers()) {
@@ -345,8 +356,9 @@ void Engine::Parts::try_restart() {
 // ---------------------------------------------------------------- who missed a decision, and who is out
 
 void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbeat) {
-  // A restarted node shows what its disk is bound to: it may be the only one that knows that the former view has ended.
-  const View* own = bound_view();
+  // A restarted node shows what its disk holds, whether it has a place in that or not: it may be the only one that knows that the former
+  // view has ended.
+  const View* own = in_view ? &in_view->view : disk.installed ? &*disk.installed : nullptr;
   if (own == nullptr || silent_until > persisted) return;
   const bool bound = in_a_view(heartbeat.state) || heartbeat.state == NodeState::returning;
   const bool behind = bound && heartbeat.view < own->id;

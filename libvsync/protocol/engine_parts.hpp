@@ -187,6 +187,7 @@ struct Engine::Parts {
   TimePoint retry_at;                    ///< no own ballot before
   Duration backoff{0};
   std::optional<TimePoint> last_input;
+  std::optional<TimePoint> woke_at;      ///< from the last pause
   std::optional<TimePoint> doubt_since;  ///< this node was paused and hasn't heard from a set that may go on since
   bool was_blocked = false;
   TimePoint reunion_until;               ///< after a block: those still unheard may be about to come back
@@ -278,8 +279,8 @@ struct Engine::Parts {
   void loaded_now();
   /// Publishes the directory records that were submitted while this node was wedged or doubted itself.
   void release_held_back();
-  /// A node without a view takes a later one for the last its name was in. `log_whole`: what its disk holds is all of the order up to it.
-  void bind(const View& later, bool log_whole);
+  /// A node without a view takes a later one for the last its name was in.
+  void bind(const View& later);
   [[nodiscard]] Answer answer_to(const Prepare& prepare, bool acceptor) const;
   /// The view whose instance this node's disk is bound to: installed, or (returning) found on disk.
   [[nodiscard]] const View* bound_view() const;
@@ -296,7 +297,7 @@ struct Engine::Parts {
   [[nodiscard]] bool finish_view(const Cut& cut);
   WriteToken store_cut(const InView::Gathering& gathering);
   void settle_log(const ViewId& from, std::optional<Ballot> adopted);
-  [[nodiscard]] bool log_has_cut(const Decision& decision) const;
+  [[nodiscard]] bool log_has_cut_before(const View& later) const;
   [[nodiscard]] std::vector<Seq> logged() const;
   void copy_log(ViewId view, std::vector<NodeId> givers);
   bool drive_log_copy();
@@ -328,6 +329,7 @@ struct Engine::Parts {
   [[nodiscard]] std::vector<NodeId> eligible_joiners(RankSet members);
   [[nodiscard]] bool sequencer_stuck() const;
   [[nodiscard]] bool heard_from_primary(TimePoint since) const;
+  void doubt_what_was_told_before_waking();
   [[nodiscard]] std::string waits_for() const;
 };
 

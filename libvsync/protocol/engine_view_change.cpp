@@ -213,7 +213,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
     // A disk with the cluster id of the formation and without a view never held a promise: its name's place in the view is this node's.
     // That id comes from a formation only; one that a disk could not tell of would give a vote to a host that lost its promises.
     const bool formed = !disk.cluster.empty() && disk.cluster == frame.cluster;
-    if (!admitted && formed && newest.rank_of_name(self.name)) return bind(newest, newest.id.number == 1);
+    if (!admitted && formed && newest.rank_of_name(self.name)) return bind(newest);
     if (!admitted) return;
     disk.cluster = frame.cluster;
   }
@@ -235,13 +235,15 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
     apply(Decision{in_view->view.id, Value(disk.accepted->value)});
   } else {
     rejoin(nullptr);
-    bind(newest, false);
+    bind(newest);
   }
 }
 
-void Engine::Parts::bind(const View& later, bool log_whole) {
-  if (disk.installed) settle_log(disk.installed->id, log_whole ? std::optional(later.formed_in) : std::nullopt);
-  if (log_whole) disk.log_reaches = later.id;
+void Engine::Parts::bind(const View& later) {
+  if (log_has_cut_before(later)) {
+    if (disk.installed) settle_log(disk.installed->id, later.formed_in);
+    disk.log_reaches = later.id;
+  }
   log_copy.reset();
   recovering.reset();
   returning = later.rank_of_name(self.name).has_value();
@@ -265,7 +267,7 @@ void Engine::Parts::apply(const Decision& decision) {
     const bool keeps = next.at(*rank).loaded && in_view->loaded;
     if (keeps && !finish_view(decision.value.cut)) {
       rejoin(&decision.value.cut);
-      return bind(next, false);
+      return bind(next);
     }
     remember(decision);
     return install(next, decision.value.restart, keeps);
@@ -276,7 +278,7 @@ void Engine::Parts::apply(const Decision& decision) {
   }
   // A later view of the chain: it is settled now by its own ballot, if this name is in it. Nothing was promised in it: a promise is
   // on disk behind the view.
-  if (returning && next.id > disk.installed->id) bind(next, log_has_cut(decision));
+  if (returning && next.id > disk.installed->id) bind(next);
 }
 
 void Engine::Parts::remember(const Decision& decision) {
@@ -347,6 +349,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   fresh->confirm_from = lease_may_last ? now + config.lease : now;
   fresh->member_lost = !event.left.empty() || (in_view && in_view->member_lost);
   in_view = std::move(fresh);
+  doubt_what_was_told_before_waking();
 
   const std::vector<NodeId> gone = event.left;
   emit(std::move(event));
