@@ -175,7 +175,7 @@ void Engine::Parts::heartbeat() {
   beat.weight = config.weight;
   beat.former = disk.installed ? ClusterId{} : disk.cluster;
   beat.peers_digest = peers_digest();
-  beat.heard = detector.report(now);
+  beat.heard = heard();
   if (operational()) beat.lanes = progress();
   const bool used = disk.installed.has_value();
   const auto frame = std::make_shared<const Frame>(Frame{used ? disk.cluster : ClusterId{}, self, NodeId{}, std::move(beat)});
@@ -252,6 +252,7 @@ void Engine::on_tick(TimePoint now) {
   Parts& p = *parts_;
   p.begin(now);
   if (now >= p.heartbeat_at) {
+    if (p.in_view) p.watch_lag();
     p.heartbeat();
     p.evaluate();
     p.expire_sessions();

@@ -52,7 +52,47 @@ RankSet Engine::Parts::unsuspected() const {
   for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
     if (!suspected(Rank{r})) set.insert(Rank{r});
   }
-  return set;
+  // Who doesn't keep up stops the publishers, but a view that can't go on without it is better off with it.
+  const RankSet in_time = set.minus(laggards());
+  return may_go_on(in_view->view, in_time) ? in_time : set;
+}
+
+// A member that hears and is heard, and still doesn't hold in `lag_exclude_after` what a uniform set held before, is as good as dead: all
+// publishers' windows wait for it. What it is measured by is what the majority has, so that one that doesn't receive accuses nobody.
+void Engine::Parts::watch_lag() {
+  InView& v = *in_view;
+  const bool judges = !v.wedged && !doubt_since && !coordinator;
+  for (std::size_t i = 0; i < v.lanes.size(); ++i) {
+    const Stability& stability = v.lanes[i].stability();
+    for (std::uint16_t r = 0; r < v.view.size(); ++r) {
+      InView::Lag& lag = v.lag[i][r];
+      const bool keeps_up = stability.held_by(Rank{r}) >= lag.target || !v.view.at(Rank{r}).holds_payload();
+      if (!judges || keeps_up || Rank{r} == v.self) lag = {stability.uniform(), now};
+    }
+  }
+}
+
+RankSet Engine::Parts::laggards() const {
+  RankSet late;
+  for (const auto& lane : in_view->lag) {
+    for (std::uint16_t r = 0; r < lane.size(); ++r) {
+      if (now - lane[r].since >= config.lag_exclude_after) late.insert(Rank{r});
+    }
+  }
+  return late;
+}
+
+/// Whom this node hears, as it tells others: a laggard falls out of everybody's connected set like one whose link is cut.
+std::vector<Heard> Engine::Parts::heard() const {
+  std::vector<Heard> report = detector.report(now);
+  if (!in_view) return report;
+  const RankSet late = laggards();
+  if (late.empty() || !may_go_on(in_view->view, all_members(in_view->view).minus(late))) return report;
+  std::erase_if(report, [&](const Heard& one) {
+    const auto rank = in_view->view.rank_of(one.node);
+    return rank && late.contains(*rank) && !one.refused;
+  });
+  return report;
 }
 
 std::optional<RankSet> Engine::Parts::clique() const {

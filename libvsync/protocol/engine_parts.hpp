@@ -85,6 +85,12 @@ struct InView {
   std::vector<std::vector<std::uint64_t>> load; ///< by lane, by publisher: messages ordered since the last look
   std::vector<std::uint32_t> busier;            ///< by lane: how often in a row another publisher was the busier one
   TimePoint load_looked;
+  /// What a uniform set held at some moment, and a member doesn't hold yet.
+  struct Lag {
+    Seq target;
+    TimePoint since;
+  };
+  std::vector<std::vector<Lag>> lag;            ///< by lane, by member
   RankSet congested;                            ///< members that ask publishers to wait
   bool ack_wanted = false;
   bool ack_now = false;
@@ -324,6 +330,9 @@ struct Engine::Parts {
   [[nodiscard]] bool asks_to_leave() const;
   void become(ComponentState state);
   [[nodiscard]] RankSet unsuspected() const;
+  void watch_lag();
+  [[nodiscard]] RankSet laggards() const;
+  [[nodiscard]] std::vector<Heard> heard() const;
   [[nodiscard]] std::optional<RankSet> clique() const;
   [[nodiscard]] bool suspected(Rank rank) const;
   [[nodiscard]] std::vector<NodeId> eligible_joiners(RankSet members);

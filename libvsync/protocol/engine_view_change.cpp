@@ -33,8 +33,8 @@ Answer Engine::Parts::answer_to(const Prepare& prepare, bool acceptor) const {
   Answer answer;
   answer.view = prepare.view.id;
   answer.ballot = prepare.ballot;
-  for (const auto& [name, peer] : detector.peers()) {
-    if (detector.hears(now, peer.node)) answer.hears.push_back(peer.node);
+  for (const Heard& one : heard()) {
+    if (!one.refused) answer.hears.push_back(one.node);
   }
   answer.leaving = asks_to_leave();
   answer.witness = config.witness;
@@ -340,6 +340,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   }
   fresh->to_send.resize(outcomes.size());
   fresh->unstored.resize(outcomes.size());
+  fresh->lag.assign(outcomes.size(), std::vector<InView::Lag>(next.size(), InView::Lag{Seq{}, now}));
   fresh->order_progress.assign(outcomes.size(), now);
   fresh->busier.resize(outcomes.size());
   fresh->load_looked = now;

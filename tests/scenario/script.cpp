@@ -97,6 +97,8 @@ void Script::configure(const Words& words) {
     for (Host at = 0; at < names_.size(); ++at) {
       if (words.size() < 4 || at == host(words[3])) options_.nodes[at].tie_breaker = words[1];
     }
+  } else if (words[1] == "window-messages") {
+    options_.config.window_messages = number(words[2]);
   } else if (words[1] == "session-expires") {
     options_.config.session_expires_after = duration(words[2]);
   } else {

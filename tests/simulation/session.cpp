@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "checker/digest.hpp"
+#include "protocol/directory.hpp"
 
 namespace vsync::simulation {
 
@@ -60,9 +61,17 @@ void Session::choose_home(std::deque<Node>& nodes) {
   if (!candidates.empty()) attach(candidates[random_.below(candidates.size())]);
 }
 
+// A daemon that has the session already takes it over without a record: to open it there again would change nothing.
 bool Session::try_open(std::deque<Node>& nodes) {
   Node& node = nodes[*home_];
-  return node.responsive() && node.submit({protocol::OpenSession{id_, node.id(), application_, spoke_}});
+  if (!node.responsive()) return false;
+  const protocol::Session* known = node.engine().directory().session(id_);
+  if (known != nullptr && !known->homeless && known->node == node.id()) {
+    state_ = State::open;
+    patience_ = 0;
+    return true;
+  }
+  return node.submit({protocol::OpenSession{id_, node.id(), application_, spoke_}});
 }
 
 void Session::act(std::deque<Node>& nodes, bool publishing) {
