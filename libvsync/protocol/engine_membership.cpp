@@ -198,7 +198,11 @@ void Engine::Parts::evaluate_in_view() {
   if (go_on && was_blocked) reunion_until = now + config.suspect_after_min / 2;
   was_blocked = !go_on;
   for (std::size_t i = 0; i < v.lanes.size(); ++i) {
-    if (v.wedged || !go_on || v.lanes[i].unordered().empty()) v.order_progress[i] = now;
+    // A witness receives neither messages nor order; it judges by what the others tell of themselves.
+    const LaneReplica& lane = v.lanes[i];
+    const bool waits = stores() ? !lane.unordered().empty() : lane.order_owed() && lane.order_known() == v.order_seen[i];
+    v.order_seen[i] = lane.order_known();
+    if (v.wedged || !go_on || !waits) v.order_progress[i] = now;
   }
   give_snapshot();
   if (coordinator) {

@@ -73,10 +73,10 @@ void Engine::Parts::on_frame(const Frame&, const Order& order) {
   const OrderLog::Append result = lane.order().append(order);
   std::uint64_t count = 0;
   for (const Run& run : order.runs) count += run.count;
-  lane.heard_order(order.first + count - 1);
+  lane.heard_order(order.first + count - 1, order.hand_off ? order.term + 1 : order.term);
   Fetching& fetching = in_view->fetch[order.lane.value].back();
   if (result == OrderLog::Append::gap) {
-    fetching.lost_upto = std::max(fetching.lost_upto, lane.known_ordered().value);
+    fetching.lost_upto = std::max(fetching.lost_upto, lane.order_known());
     if (!fetching.missing) fetch_missing();
   }
   if (result == OrderLog::Append::appended) in_view->order_progress[order.lane.value] = now;
@@ -94,7 +94,7 @@ void Engine::Parts::on_progress(const NodeId& from, const std::vector<LaneProgre
   for (std::size_t i = 0; i < lanes.size() && i < in_view->lanes.size(); ++i) {
     LaneReplica& lane = in_view->lanes[i];
     lane.heard_of(*rank, lanes[i].sent);
-    lane.heard_order(lanes[i].ordered);
+    lane.heard_order(lanes[i].ordered, lanes[i].term);
     lane.stability().acknowledge(*rank, lanes[i].held, lanes[i].stored);
   }
 }
@@ -197,7 +197,7 @@ std::vector<LaneProgress> Engine::Parts::progress() const {
   lanes.reserve(in_view->lanes.size());
   for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
     const LaneReplica& lane = in_view->lanes[i];
-    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), lane.held(), stored(i)});
+    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), lane.held(), stored(i), lane.order().term()});
   }
   return lanes;
 }
@@ -314,7 +314,7 @@ std::optional<TimePoint> Engine::Parts::fetch_deadline() const {
     for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
       if (Rank{r} != in_view->self) look(in_view->fetch[i][r], lane.stream(Rank{r}).end().value, lane.known_sent(Rank{r}).value);
     }
-    if (!in_view->wedged) look(in_view->fetch[i].back(), lane.order().end().value, lane.known_ordered().value);
+    if (!in_view->wedged) look(in_view->fetch[i].back(), lane.order_reached(), lane.order_known());
   }
   return next;
 }
@@ -339,7 +339,7 @@ void Engine::Parts::fetch_missing() {
       send(in_view->view.at(to).node, FetchData{in_view->view.id, id, Rank{r}, have + 1, known});
     }
     if (in_view->wedged) continue;
-    if (fetch_due(in_view->fetch[i].back(), lane.order().end().value, lane.known_ordered().value, false, false)) {
+    if (fetch_due(in_view->fetch[i].back(), lane.order_reached(), lane.order_known(), false, false)) {
       const Rank to = other_holder(lane.order().sequencer(), in_view->fetch[i].back().tries - 1);
       send(in_view->view.at(to).node, FetchOrder{in_view->view.id, id, lane.order().end() + 1});
     }

@@ -82,6 +82,7 @@ struct InView {
   std::optional<Snapshot> state_given;          ///< (not loaded) the state, while the log behind it is copied
   std::vector<std::vector<Fetching>> fetch;     ///< by lane, by publisher; the last one is for the order
   std::vector<TimePoint> order_progress;        ///< by lane: when the order last moved, or had no need to
+  std::vector<std::uint64_t> order_seen;        ///< by lane: how far anybody knew it at the last look
   std::vector<std::vector<std::uint64_t>> load; ///< by lane, by publisher: messages ordered since the last look
   std::vector<std::uint32_t> busier;            ///< by lane: how often in a row another publisher was the busier one
   TimePoint load_looked;

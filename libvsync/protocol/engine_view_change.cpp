@@ -342,6 +342,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   fresh->unstored.resize(outcomes.size());
   fresh->lag.assign(outcomes.size(), std::vector<InView::Lag>(next.size(), InView::Lag{Seq{}, now}));
   fresh->order_progress.assign(outcomes.size(), now);
+  fresh->order_seen.resize(outcomes.size());
   fresh->busier.resize(outcomes.size());
   fresh->load_looked = now;
   fresh->loaded = next.at(own).loaded;

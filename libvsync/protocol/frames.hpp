@@ -111,6 +111,7 @@ struct LaneProgress {
   Seq ordered;  ///< end of the order prefix the sender knows
   Seq held;     ///< every payload and record up to here is held: the cumulative acknowledgement
   Seq stored;   ///< and what is durable up to here is on the sender's disk
+  Term term;    ///< of the order behind `ordered`: a lost hand-off is noticed though it has no position
   bool operator==(const LaneProgress&) const = default;
 };
 

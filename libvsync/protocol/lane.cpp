@@ -106,6 +106,15 @@ void LaneReplica::heard_of(Rank publisher, Seqno sent) {
   known = std::max(known, sent);
 }
 
-void LaneReplica::heard_order(Seq end) { known_ordered_ = std::max(known_ordered_, end); }
+void LaneReplica::heard_order(Seq end, Term term) {
+  known_ordered_ = std::max(known_ordered_, end);
+  known_term_ = std::max(known_term_, term);
+}
+
+bool LaneReplica::order_owed() const {
+  std::uint64_t sent = 0;
+  for (const Seqno& known : known_sent_) sent += known.value;
+  return sent > known_ordered_.value;
+}
 
 }  // namespace vsync::protocol

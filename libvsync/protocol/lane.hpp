@@ -65,9 +65,14 @@ class LaneReplica {
 
   /// How far publishers say their streams reach, and the sequencer its order.
   void heard_of(Rank publisher, Seqno sent);
-  void heard_order(Seq end);
+  void heard_order(Seq end, Term term);
   [[nodiscard]] Seqno known_sent(Rank publisher) const { return known_sent_[publisher.value]; }
   [[nodiscard]] Seq known_ordered() const { return known_ordered_; }
+  /// How far the order has come, hand-offs included: here, and as far as is known anywhere.
+  [[nodiscard]] std::uint64_t order_reached() const { return order_.end().value + order_.term().value; }
+  [[nodiscard]] std::uint64_t order_known() const { return known_ordered_.value + known_term_.value; }
+  /// Something was sent and has no place in the order, as far as is known anywhere.
+  [[nodiscard]] bool order_owed() const;
 
  private:
   std::vector<Stream> streams_;
@@ -79,6 +84,7 @@ class LaneReplica {
   std::vector<Seqno> delivered_seqno_;
   std::vector<Seqno> known_sent_;
   Seq known_ordered_;
+  Term known_term_{1};
 };
 
 }  // namespace vsync::protocol

@@ -144,6 +144,7 @@ struct LaneProgress {
   ordered @1 :UInt64;         # end of the order prefix that the sender knows
   held @2 :UInt64;            # every payload and order record up to here is held: the cumulative acknowledgement
   stored @3 :UInt64;          # and what is durable up to here is on the sender's disk
+  term @4 :UInt64;            # of the order behind `ordered`
 }
 
 # From every node to every peer, each heartbeat interval. The receiver learns that the sender lives, whom it hears and where it

@@ -17,6 +17,7 @@ void write(capnp::List<peer_schema::LaneProgress>::Builder out, const std::vecto
     out[i].setOrdered(lanes[i].ordered.value);
     out[i].setHeld(lanes[i].held.value);
     out[i].setStored(lanes[i].stored.value);
+    out[i].setTerm(lanes[i].term.value);
   }
 }
 
@@ -25,7 +26,8 @@ std::vector<protocol::LaneProgress> read_lanes(capnp::List<peer_schema::LaneProg
     return protocol::LaneProgress{.sent = read_seqno(lane.getSent(), field),
                                   .ordered = read_seq(lane.getOrdered(), field),
                                   .held = read_seq(lane.getHeld(), field),
-                                  .stored = read_seq(lane.getStored(), field)};
+                                  .stored = read_seq(lane.getStored(), field),
+                                  .term = protocol::Term{lane.getTerm()}};
   });
 }
 

@@ -18,7 +18,7 @@ Seq seq(Random& random) { return {random.number(0, number_end - 1)}; }
 ViewId view_id(Random& random) { return {.epoch = {.number = random.bits(), .random = random.bits()}, .number = random.bits()}; }
 Ballot ballot(Random& random) { return {.round = random.bits(), .coordinator = rank(random)}; }
 LaneProgress progress(Random& random) {
-  return {.sent = seqno(random), .ordered = seq(random), .held = seq(random), .stored = seq(random)};
+  return {.sent = seqno(random), .ordered = seq(random), .held = seq(random), .stored = seq(random), .term = {random.number(0, 1u << 20)}};
 }
 
 std::vector<OrderedRun> ordered_runs(Random& random) {
