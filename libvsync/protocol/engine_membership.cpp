@@ -74,10 +74,14 @@ void Engine::Parts::watch_lag() {
 
 RankSet Engine::Parts::laggards() const {
   RankSet late;
-  for (const auto& lane : in_view->lag) {
+  for (std::size_t i = 0; i < in_view->lag.size(); ++i) {
+    const auto& lane = in_view->lag[i];
     for (std::uint16_t r = 0; r < lane.size(); ++r) {
       if (now - lane[r].since >= config.lag_exclude_after) late.insert(Rank{r});
     }
+    // A sequencer that orders nothing for so long doesn't get what it should order, and may be the coordinator that should see to it.
+    const Rank sequencer = in_view->lanes[i].order().sequencer();
+    if (sequencer != in_view->self && now - in_view->order_progress[i] >= config.lag_exclude_after) late.insert(sequencer);
   }
   return late;
 }

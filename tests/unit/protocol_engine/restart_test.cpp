@@ -119,6 +119,33 @@ TEST(Formation, IsNotUndoneByACrashBeforeTheFirstViewIsOnDisk) {
   EXPECT_TRUE(cluster.run_until([&] { return cluster.settled(abc); }));
 }
 
+TEST(Formation, BeginsNothingBeforeTheFirstViewIsOnItsMintersDisk) {
+  Cluster cluster(abc);
+  cluster.write_delay = 100ms;
+  cluster.start_all();
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("a").size() == 3; }));
+  EXPECT_TRUE(cluster.disk("a").installed);
+}
+
+TEST_F(Restart, WhoIsLeftOutByAViewShowsItToThoseThatGoOn) {
+  // c alone follows a's and b's leave, and crashes before it knows; a knows from its disk.
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  cluster.drop = [](const std::string&, const std::string& to, const Frame& frame) { return to == "b" && is<Decided>(frame); };
+  const auto before = changes("a");
+  cluster.leave("a");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.disk("a").accepted.has_value(); }));
+  cluster.run_for(10ms);
+  cluster.crash("a");
+  cluster.crash("b");
+  cluster.drop = nullptr;
+  ASSERT_EQ(changes("a"), before);
+  cluster.start("a");
+  cluster.run_for(3s);
+  cluster.start("b");
+  EXPECT_TRUE(settled({"a", "b"}));
+}
+
 TEST(Formation, GivesNoVoteToAHostThatLostItsDisk) {
   Cluster cluster(abc);
   cluster.start_all();
