@@ -282,6 +282,8 @@ void Loader::check_times() {
           "suspect_after_max_ms must not be less than suspect_after_min_ms");
   require(p.lease < p.suspect_after_min, {"lease_ms", "suspect_after_min_ms"}, "lease_ms must be less than suspect_after_min_ms");
   require(p.heartbeat_every * 2 <= p.lease, {"heartbeat_every_ms", "lease_ms"}, "heartbeat_every_ms must be at most half of lease_ms");
+  require(p.lag_exclude_after > p.suspect_after_min, {"lag_exclude_after_ms", "suspect_after_min_ms"},
+          "lag_exclude_after_ms must be more than suspect_after_min_ms");
   require(p.admit_after > p.suspect_after_min, {"admit_after_ms", "suspect_after_min_ms"},
           "admit_after_ms must be more than suspect_after_min_ms");
   require(p.heartbeat_every * 3 <= p.suspect_after_min, {"heartbeat_every_ms", "suspect_after_min_ms"},
