@@ -177,6 +177,7 @@ void Engine::Parts::heartbeat() {
   beat.peers_digest = peers_digest();
   beat.heard = heard();
   if (operational()) beat.lanes = progress();
+  if (stores()) beat.relay = relay();
   const bool used = disk.installed.has_value();
   const auto frame = std::make_shared<const Frame>(Frame{used ? disk.cluster : ClusterId{}, self, NodeId{}, std::move(beat)});
   for (const std::string& peer : config.peers) out.frames.push_back({peer, frame, false});
@@ -187,6 +188,7 @@ void Engine::Parts::flush() {
   if (operational() && stores()) {
     order_available();
     deliver_available();
+    fetch_missing();
     acknowledge();
     mark();
     send_pending();

@@ -25,7 +25,10 @@ bool lists(const Heartbeat& heartbeat, const NodeId& node) {
 
 void Engine::Parts::on_frame(const Frame& frame, const Heartbeat& heartbeat) {
   detector.on_heartbeat(now, self, frame, heartbeat);
-  if (in_view && heartbeat.view == in_view->view.id && heartbeat.state == NodeState::operational) on_progress(frame.from, heartbeat.lanes, heartbeat.congested);
+  if (in_view && heartbeat.view == in_view->view.id && heartbeat.state == NodeState::operational) {
+    on_progress(frame.from, heartbeat.lanes, heartbeat.congested);
+    on_relay(frame.from, heartbeat.relay);
+  }
   show_decisions(frame, heartbeat);
   evaluate();
 }
@@ -239,14 +242,9 @@ void Engine::Parts::evaluate_in_view() {
 bool Engine::Parts::change_needed(RankSet connected) const {
   const InView& v = *in_view;
   if (v.wedged || connected != all_members(v.view)) return true;
-  const auto heartbeat_of = [&](Rank rank) -> const Heartbeat* {
-    const NodeId& node = v.view.at(rank).node;
-    const FailureDetector::Peer* peer = detector.find(node.name);
-    return peer != nullptr && peer->node == node && peer->heartbeat.view == v.view.id ? &peer->heartbeat : nullptr;
-  };
   const auto is_loaded = [&](Rank rank) {
     if (rank == v.self) return v.loaded;
-    const Heartbeat* told = heartbeat_of(rank);
+    const Heartbeat* told = told_by(rank);
     return told != nullptr && told->loaded;
   };
   RankSet holders;
@@ -255,7 +253,7 @@ bool Engine::Parts::change_needed(RankSet connected) const {
   }
   return std::any_of(connected.begin(), connected.end(), [&](Rank rank) {
     const Member& member = v.view.at(rank);
-    const Heartbeat* told = heartbeat_of(rank);
+    const Heartbeat* told = told_by(rank);
     if (rank != v.self && told == nullptr) return false;
     const bool loaded = is_loaded(rank) || member.witness;
     const bool grown_up = loaded && (!member.loaded || (member.weight == 0 && member.full_weight > 0));

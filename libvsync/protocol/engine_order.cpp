@@ -79,7 +79,10 @@ void Engine::Parts::on_frame(const Frame&, const Order& order) {
     fetching.lost_upto = std::max(fetching.lost_upto, lane.order_known());
     if (!fetching.missing) fetch_missing();
   }
-  if (result == OrderLog::Append::appended) in_view->order_progress[order.lane.value] = now;
+  if (result != OrderLog::Append::appended) return;
+  in_view->order_progress[order.lane.value] = now;
+  // What is ordered exists, whether its publisher is heard or not.
+  for (const Run& run : order.runs) lane.heard_of(run.publisher, lane.order().next_of(run.publisher) - 1);
 }
 
 void Engine::Parts::on_frame(const Frame& frame, const Ack& ack) { on_progress(frame.from, ack.lanes, ack.congested); }
@@ -96,6 +99,19 @@ void Engine::Parts::on_progress(const NodeId& from, const std::vector<LaneProgre
     lane.heard_of(*rank, lanes[i].sent);
     lane.heard_order(lanes[i].ordered, lanes[i].term);
     lane.stability().acknowledge(*rank, lanes[i].held, lanes[i].stored);
+  }
+}
+
+void Engine::Parts::on_relay(const NodeId& from, const std::vector<LaneRelay>& lanes) {
+  if (!in_view || in_view->wedged || !in_view->view.rank_of(from)) return;
+  for (std::size_t i = 0; i < lanes.size() && i < in_view->lanes.size(); ++i) {
+    LaneReplica& lane = in_view->lanes[i];
+    for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+      if (Rank{r} == in_view->self) continue;
+      if (r < lanes[i].received.size()) lane.heard_of(Rank{r}, lanes[i].received[r]);
+      if (r >= lanes[i].held.size() || r >= lanes[i].stored.size()) continue;
+      lane.stability().acknowledge(Rank{r}, lanes[i].held[r], lanes[i].stored[r]);
+    }
   }
 }
 
@@ -202,6 +218,25 @@ std::vector<LaneProgress> Engine::Parts::progress() const {
   return lanes;
 }
 
+std::vector<LaneRelay> Engine::Parts::relay() const {
+  std::vector<LaneRelay> lanes;
+  if (in_view->view.size() < 3) return lanes;
+  for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
+    const LaneReplica& lane = in_view->lanes[i];
+    LaneRelay known;
+    for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+      known.received.push_back(lane.stream(Rank{r}).end());
+      // Who is wedged or doubts itself acknowledges nothing.
+      if (!operational()) continue;
+      const bool own = Rank{r} == in_view->self;
+      known.held.push_back(own ? lane.held() : lane.stability().held_by(Rank{r}));
+      known.stored.push_back(own ? stored(i) : lane.stability().stored_by(Rank{r}));
+    }
+    lanes.push_back(std::move(known));
+  }
+  return lanes;
+}
+
 void Engine::Parts::acknowledge() {
   InView& v = *in_view;
   if (!v.ack_wanted) return;
@@ -270,13 +305,34 @@ void Engine::Parts::send_pending() {
 
 // ---------------------------------------------------------------- what is missing
 
-Rank Engine::Parts::other_holder(Rank first, std::uint32_t tries) const {
-  if (tries < config.fetch_tries && first != in_view->self && !suspected(first)) return first;
+const Heartbeat* Engine::Parts::told_by(Rank rank) const {
+  const NodeId& node = in_view->view.at(rank).node;
+  const FailureDetector::Peer* peer = detector.find(node.name);
+  return peer != nullptr && peer->node == node && peer->heartbeat.view == in_view->view.id ? &peer->heartbeat : nullptr;
+}
+
+Duration Engine::Parts::silence(Rank rank) const {
+  const NodeId& node = in_view->view.at(rank).node;
+  const FailureDetector::Peer* peer = detector.find(node.name);
+  return peer != nullptr && peer->node == node ? now - peer->last_heard : Duration::max();
+}
+
+/// `first` should have it. Others are asked when it was asked in vain, and at once when nothing came from it since this is missing: most
+/// likely the link to it is cut, and it need not be suspected yet. Those that say that they have it go before those that may.
+template <class Has>
+Rank Engine::Parts::whom_to_ask(Rank first, const Fetching& fetching, Has has) const {
+  const Duration silent = silence(first);
+  const bool out_of_reach = first == in_view->self || suspected(first) || (silent > config.heartbeat_every && silent >= now - fetching.since);
+  if (!out_of_reach && fetching.tries <= config.fetch_tries) return first;
+  std::vector<Rank> holders;
   std::vector<Rank> others;
   for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
-    if (Rank{r} != in_view->self && in_view->view.members[r].holds_payload() && !suspected(Rank{r})) others.push_back(Rank{r});
+    const Rank rank{r};
+    if (rank == in_view->self || !in_view->view.at(rank).holds_payload() || suspected(rank) || (rank == first && out_of_reach)) continue;
+    (has(rank) ? holders : others).push_back(rank);
   }
-  return others.empty() ? first : others[tries % others.size()];
+  const std::vector<Rank>& choice = holders.empty() ? others : holders;
+  return choice.empty() ? first : choice[(fetching.tries - 1) % choice.size()];
 }
 
 bool Engine::Parts::fetch_due(Fetching& fetching, std::uint64_t have, std::uint64_t known, bool certain, bool one_frame) {
@@ -289,6 +345,7 @@ bool Engine::Parts::fetch_due(Fetching& fetching, std::uint64_t have, std::uint6
   if (!fetching.missing || moved) {
     fetching.missing = true;
     fetching.seen = have;
+    fetching.since = now;
     fetching.tries = 0;
     // What was asked for came as one frame, in part: the rest is asked for at once, so that a long gap closes as fast as the link
     // carries it. An answer of many frames is waited for.
@@ -330,19 +387,29 @@ void Engine::Parts::fetch_missing() {
     const LaneCut* cut = in_view->gathering && i < in_view->gathering->value.cut.lanes.size() ? &in_view->gathering->value.cut.lanes[i]
                                                                                               : nullptr;
     if (in_view->wedged && cut == nullptr) continue;
+    // What a member that isn't heard has sent, others have by now: it isn't under way.
+    const auto cut_off = [&](Rank rank) { return silence(rank) > config.heartbeat_every * 2; };
     for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+      Fetching& fetching = in_view->fetch[i][r];
       const Seqno have = lane.stream(Rank{r}).end();
       const Seqno known = cut != nullptr ? cut->held[r] : lane.known_sent(Rank{r});
-      if (Rank{r} == in_view->self || !fetch_due(in_view->fetch[i][r], have.value, known.value, cut != nullptr, true)) continue;
-      const Rank source = cut != nullptr ? cut->holder[r] : Rank{r};
-      const Rank to = other_holder(source, in_view->fetch[i][r].tries - 1);
+      if (Rank{r} == in_view->self || !fetch_due(fetching, have.value, known.value, cut != nullptr || cut_off(Rank{r}), true)) continue;
+      const Rank to = whom_to_ask(cut != nullptr ? cut->holder[r] : Rank{r}, fetching, [&](Rank other) {
+        const Heartbeat* told = told_by(other);
+        return told != nullptr && i < told->relay.size() && r < told->relay[i].received.size() && told->relay[i].received[r] > have;
+      });
       send(in_view->view.at(to).node, FetchData{in_view->view.id, id, Rank{r}, have + 1, known});
     }
     if (in_view->wedged) continue;
-    if (fetch_due(in_view->fetch[i].back(), lane.order_reached(), lane.order_known(), false, false)) {
-      const Rank to = other_holder(lane.order().sequencer(), in_view->fetch[i].back().tries - 1);
-      send(in_view->view.at(to).node, FetchOrder{in_view->view.id, id, lane.order().end() + 1});
-    }
+    Fetching& fetching = in_view->fetch[i].back();
+    const std::uint64_t reached = lane.order_reached();
+    const Rank sequencer = lane.order().sequencer();
+    if (!fetch_due(fetching, reached, lane.order_known(), cut_off(sequencer), false)) continue;
+    const Rank to = whom_to_ask(sequencer, fetching, [&](Rank other) {
+      const Heartbeat* told = told_by(other);
+      return told != nullptr && i < told->lanes.size() && told->lanes[i].ordered.value + told->lanes[i].term.value > reached;
+    });
+    send(in_view->view.at(to).node, FetchOrder{in_view->view.id, id, lane.order().end() + 1});
   }
 }
 

@@ -51,6 +51,7 @@ inline constexpr Duration exclusions_forgotten_after = 60s;
 struct Fetching {
   bool missing = false;
   std::uint64_t seen = 0;  ///< how far it was at the last look
+  TimePoint since;         ///< when it came so far, or this was found missing
   std::uint64_t lost_upto = 0;  ///< came, and could not be kept for what lies before it: so much surely isn't under way
   TimePoint next_try;
   std::uint32_t tries = 0;
@@ -243,7 +244,9 @@ struct Engine::Parts {
   void on_frame(const Frame& frame, const FetchData& fetch);
   void on_frame(const Frame& frame, const FetchOrder& fetch);
   void on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes, bool is_congested);
+  void on_relay(const NodeId& from, const std::vector<LaneRelay>& lanes);
   [[nodiscard]] std::vector<LaneProgress> progress() const;
+  [[nodiscard]] std::vector<LaneRelay> relay() const;
   [[nodiscard]] bool congested() const;
   [[nodiscard]] bool asks_to_wait() const;
   void order_available();
@@ -260,7 +263,11 @@ struct Engine::Parts {
   [[nodiscard]] bool has_lease() const;
   [[nodiscard]] bool fetch_due(Fetching& fetching, std::uint64_t have, std::uint64_t known, bool certain, bool one_frame);
   [[nodiscard]] std::optional<TimePoint> fetch_deadline() const;
-  [[nodiscard]] Rank other_holder(Rank first, std::uint32_t tries) const;
+  /// What `rank` told last of this view, if anything.
+  [[nodiscard]] const Heartbeat* told_by(Rank rank) const;
+  [[nodiscard]] Duration silence(Rank rank) const;
+  template <class Has>
+  [[nodiscard]] Rank whom_to_ask(Rank first, const Fetching& fetching, Has has) const;
 
   // ---- engine_view_change.cpp
   void on_frame(const Frame& frame, const Prepare& prepare);

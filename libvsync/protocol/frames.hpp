@@ -115,6 +115,14 @@ struct LaneProgress {
   bool operator==(const LaneProgress&) const = default;
 };
 
+/// What the sender knows of each member in one lane, by rank. Two members whose link is cut hear of each other through the others.
+struct LaneRelay {
+  std::vector<Seqno> received;  ///< the longest prefix of its stream that the sender has
+  std::vector<Seq> held;        ///< how far it has acknowledged; only from a sender that acknowledges itself
+  std::vector<Seq> stored;      ///< and how far it has said that its disk is; as long as `held`
+  bool operator==(const LaneRelay&) const = default;
+};
+
 /// Who: every node to every peer, each heartbeat interval. The receiver learns that the sender lives, whom it hears, where it stands.
 struct Heartbeat {
   std::int64_t nonce = 0;             ///< the sender's clock when it sent this
@@ -130,6 +138,7 @@ struct Heartbeat {
   ClusterId former;                   ///< `forming` only: the cluster id a formation has already handed out, if any
   std::vector<Heard> heard;
   std::vector<LaneProgress> lanes;    ///< of `view`
+  std::vector<LaneRelay> relay;       ///< of `view`; empty with less than three members
 };
 
 /// Who: a member, to every other. Chunks of one publisher's stream of one lane, in order without a gap. From the publisher

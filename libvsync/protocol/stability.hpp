@@ -27,6 +27,7 @@ class Stability {
   /// Held by every loaded payload holder.
   [[nodiscard]] Seq safe() const { return safe_; }
   [[nodiscard]] Seq held_by(Rank member) const { return held_[member.value]; }
+  [[nodiscard]] Seq stored_by(Rank member) const { return stored_[member.value]; }
 
  private:
   void recompute();

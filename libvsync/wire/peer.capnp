@@ -147,6 +147,13 @@ struct LaneProgress {
   term @4 :UInt64;            # of the order behind `ordered`
 }
 
+# What the sender knows of each member in one lane, by rank. Two members whose link is cut hear of each other through the others.
+struct LaneRelay {
+  received @0 :List(UInt64);  # the longest prefix of its stream that the sender has
+  held @1 :List(UInt64);      # how far it has acknowledged; only from a sender that acknowledges itself
+  stored @2 :List(UInt64);    # and how far it has said that its disk is; as long as `held`
+}
+
 # From every node to every peer, each heartbeat interval. The receiver learns that the sender lives, whom it hears and where it
 # stands, and asks for what it finds missing.
 struct Heartbeat {
@@ -164,6 +171,7 @@ struct Heartbeat {
   heard @11 :List(Heard);
   lanes @12 :List(LaneProgress);
   congested @13 :Bool;        # asks all publishers to wait: its applications read more slowly than others publish
+  relay @14 :List(LaneRelay); # empty with less than three members
 }
 
 enum Level { agreed @0; uniform @1; safe @2; durable @3; }

@@ -31,6 +31,24 @@ std::vector<protocol::LaneProgress> read_lanes(capnp::List<peer_schema::LaneProg
   });
 }
 
+void write(capnp::List<peer_schema::LaneRelay>::Builder out, const std::vector<protocol::LaneRelay>& lanes) {
+  const auto number = [](auto value) { return value.value; };
+  for (unsigned i = 0; i < out.size(); ++i) {
+    write_numbers(out[i].initReceived(size_of(lanes[i].received.size())), lanes[i].received, number);
+    write_numbers(out[i].initHeld(size_of(lanes[i].held.size())), lanes[i].held, number);
+    write_numbers(out[i].initStored(size_of(lanes[i].stored.size())), lanes[i].stored, number);
+  }
+}
+
+std::vector<protocol::LaneRelay> read_relay(capnp::List<peer_schema::LaneRelay>::Reader in, const char* field) {
+  return read_list<protocol::LaneRelay>(in, lanes_max, field, [&](peer_schema::LaneRelay::Reader lane) {
+    return protocol::LaneRelay{
+        .received = read_list<protocol::Seqno>(lane.getReceived(), members_max, field, [&](auto seqno) { return read_seqno(seqno, field); }),
+        .held = read_list<protocol::Seq>(lane.getHeld(), members_max, field, [&](auto seq) { return read_seq(seq, field); }),
+        .stored = read_list<protocol::Seq>(lane.getStored(), members_max, field, [&](auto seq) { return read_seq(seq, field); })};
+  });
+}
+
 constexpr ChunkFields data_fields{
     .chunk = "data: chunk", .after = "data: after", .level = "data: level", .numbers = "data: the session's numbers of a chunk"};
 
@@ -90,6 +108,7 @@ void write(peer_schema::Heartbeat::Builder out, const protocol::Heartbeat& heart
     heard[i].setRefused(heartbeat.heard[i].refused);
   }
   write(out.initLanes(size_of(heartbeat.lanes.size())), heartbeat.lanes);
+  write(out.initRelay(size_of(heartbeat.relay.size())), heartbeat.relay);
 }
 
 protocol::Heartbeat read(peer_schema::Heartbeat::Reader in) {
@@ -109,6 +128,7 @@ protocol::Heartbeat read(peer_schema::Heartbeat::Reader in) {
     return protocol::Heard{.node = read_node(heard.getNode(), "heartbeat: heard"), .nonce = heard.getNonce(), .refused = heard.getRefused()};
   });
   heartbeat.lanes = read_lanes(in.getLanes(), "heartbeat: lanes");
+  heartbeat.relay = read_relay(in.getRelay(), "heartbeat: relay");
   return heartbeat;
 }
 

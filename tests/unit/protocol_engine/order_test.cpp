@@ -58,6 +58,63 @@ TEST_F(CatchUp, AfterALostFrameIsAsFastAsTheLink) {
   EXPECT_TRUE(delivers("c", chunks, 150ms));
 }
 
+/// The link a-b is cut for less than T; who orders is the parameter.
+struct ShortCut : CatchUp, testing::WithParamInterface<const char*> {
+  void SetUp() override {
+    CatchUp::SetUp();
+    const std::string sequencer = GetParam();
+    const std::uint64_t session = static_cast<std::uint64_t>(sequencer.front() - 'a') + 1;
+    const auto is_sequencer = [&] {
+      const Status status = cluster.at("b").status();
+      return status.view->at(*status.sequencer).node.name == sequencer;
+    };
+    for (std::uint64_t n = 1; !is_sequencer() && n < 2000; n += 10) {
+      ASSERT_TRUE(cluster.publish(sequencer, session, n, 10));
+      cluster.run_for(5ms);
+    }
+    ASSERT_TRUE(is_sequencer());
+    cluster.open_session("a", 11);
+    cluster.open_session("b", 12);
+    cluster.run_for(100ms);
+    before = changes("a");
+    for (const std::string& name : abc) cluster.events(name).clear();
+    cluster.cut("a", "b");
+  }
+  /// Publishes at `node` each 5 ms for `time`.
+  void publish_for(const std::string& node, Duration time) {
+    std::uint64_t& n = published[node];
+    for (const TimePoint end = cluster.now() + time; cluster.now() < end; cluster.run_for(5ms)) {
+      ASSERT_TRUE(cluster.publish(node, node == "a" ? 11 : 12, n + 1, 1, Level::safe));
+      ++n;
+    }
+  }
+  std::uint64_t before = 0;
+  std::map<std::string, std::uint64_t> published;
+};
+
+TEST_P(ShortCut, DelaysDeliveryByTensOfMillisecondsAndChangesNoView) {
+  publish_for("a", 150ms);
+  publish_for("b", 150ms);
+  const std::uint64_t all = published["a"] + published["b"];
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.delivered("a").size() >= all && cluster.delivered("b").size() >= all; }, 60ms));
+  cluster.heal();
+  cluster.run_for(2s);
+  for (const std::string& name : abc) {
+    EXPECT_EQ(changes(name), before);
+    EXPECT_EQ(cluster.delivered(name).size(), all);
+  }
+}
+
+TEST_P(ShortCut, BringsAcknowledgementsRound) {
+  publish_for("a", 200ms);
+  // Safe needs that of b.
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.all<Resolved>("a").size() >= published["a"]; }, 150ms));
+  EXPECT_EQ(changes("a"), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(WithTheSequencer, ShortCut, testing::Values("a", "b", "c"),
+                         [](const auto& which) { return std::string(which.param); });
+
 Config demanding() {
   Config config;
   config.min_weight = 2;

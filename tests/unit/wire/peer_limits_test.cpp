@@ -171,6 +171,18 @@ TEST(PeerLimits, RanksAndLanesAreInRange) {
   EXPECT_EQ(error_of(protocol::Ack{.lanes = std::vector<protocol::LaneProgress>(lanes_max + 1)}), "ack: lanes: the list is too long");
 }
 
+TEST(PeerLimits, AHeartbeatRelaysNoMoreMembersThanAViewHas) {
+  const auto relay = [](std::size_t lanes, std::size_t received, std::size_t held) {
+    const protocol::LaneRelay lane{.received = std::vector<protocol::Seqno>(received), .held = std::vector<protocol::Seq>(held)};
+    return error_of(protocol::Heartbeat{.relay = std::vector<protocol::LaneRelay>(lanes, lane)});
+  };
+  EXPECT_EQ(relay(2, members_max, members_max), "");
+  EXPECT_EQ(relay(1, members_max + 1, 1), "heartbeat: relay: the list is too long");
+  EXPECT_EQ(relay(1, 1, members_max + 1), "heartbeat: relay: the list is too long");
+  EXPECT_EQ(relay(lanes_max, 0, 0), "");
+  EXPECT_EQ(relay(lanes_max + 1, 0, 0), "heartbeat: relay: the list is too long");
+}
+
 TEST(PeerLimits, AFetchAsksForSomething) {
   EXPECT_EQ(error_of(protocol::FetchData{.first = {2}, .last = {1}}), "fetch data: asks for an empty range");
   EXPECT_EQ(error_of(protocol::FetchData{.first = {0}, .last = {1}}), "fetch data: asks for an empty range");

@@ -108,6 +108,10 @@ Heartbeat heartbeat(Random& random) {
     return Heard{.node = random.node(), .nonce = static_cast<std::int64_t>(random.bits()), .refused = random.coin()};
   });
   heartbeat.lanes = random.list(4, [&] { return progress(random); });
+  heartbeat.relay = random.list(4, [&] {
+    return LaneRelay{.received = random.list(members_max, [&] { return seqno(random); }), .held = random.list(members_max, [&] { return seq(random); }),
+                     .stored = random.list(members_max, [&] { return seq(random); })};
+  });
   return heartbeat;
 }
 
