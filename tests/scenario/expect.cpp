@@ -84,7 +84,7 @@ std::uint64_t Script::delivered_at(Host host, const protocol::SessionId& session
 void Script::expect(const Words& words) {
   if (words.size() < 3) return fail("expect what?");
   const std::string& what = words[1];
-  if (what == "delivered" || what == "kept" || what == "nowhere" || what == "ok" || what == "rejected" || what == "expired" || what == "open" ||
+  if (what == "delivered" || what == "kept" || what == "in-vain" || what == "nowhere" || what == "ok" || what == "rejected" || what == "expired" || what == "open" ||
       what == "ended") {
     return expect_session(words);
   }
@@ -137,6 +137,15 @@ void Script::expect_session(const Words& words) {
       const std::uint64_t times = delivered_at(host(words[i]), id, n);
       check(times == 1, words[i] + " delivered it " + std::to_string(times) + " times");
     }
+    return;
+  }
+  if (what == "in-vain") {  // in-vain s1 N: so many positions that it had read elsewhere aren't in the order, says its daemon
+    const auto home = session(words[2]).home();
+    const auto read = read_.find(words[2]);
+    if (!home || read == read_.end()) return fail(words[2] + " never came from elsewhere");
+    const protocol::Position common = world_->nodes()[*home].engine().common_part(read->second);
+    const std::uint64_t vain = common.view == read->second.view ? read->second.seq - common.seq : read->second.seq.value;
+    check(vain == n, std::to_string(vain) + " were in vain");
     return;
   }
   if (what == "kept") {  // kept s1 N at a b: in the durable log

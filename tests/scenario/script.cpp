@@ -229,8 +229,10 @@ bool Script::act_on_sessions(const Words& words) {
   if (what == "session") {  // session s1 at a
     sessions_[words[1]] = world_->sessions().size();
     world_->add_session().attach(host(words[3]));
+  } else if (what == "away") {  // its application has lost its daemon
+    part(words[1]);
   } else if (what == "move") {  // move s1 to b
-    session(words[1]).detach();
+    if (session(words[1]).home()) part(words[1]);
     session(words[1]).attach(host(words[3]));
   } else if (what == "forget") {  // its application is gone too
     session(words[1]).give_up();
@@ -250,6 +252,18 @@ bool Script::act_on_sessions(const Words& words) {
     return false;
   }
   return true;
+}
+
+// What an application had read is what its daemon had delivered.
+void Script::part(const std::string& name) {
+  const auto home = session(name).home();
+  if (!home) return fail(name + " has no daemon");
+  const auto& node = world_->nodes()[*home];
+  if (node.running() && node.engine().status().view) {
+    const protocol::Status status = node.engine().status();
+    read_[name] = {status.view->id.epoch, status.view->id.number, protocol::Lane{}, status.delivered};
+  }
+  session(name).detach();
 }
 
 void Script::judge() {

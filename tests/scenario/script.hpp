@@ -61,6 +61,7 @@ class Script {
   [[nodiscard]] simulation::Session& session(const std::string& name);
   [[nodiscard]] std::string view_at(simulation::Host host) const;
   [[nodiscard]] std::uint64_t delivered_at(simulation::Host host, const protocol::SessionId& session, std::uint64_t n) const;
+  void part(const std::string& session);
   [[nodiscard]] std::size_t count_of(simulation::Host host, const std::function<bool(const checker::TraceBody&)>& what) const;
 
   std::string text_;
@@ -68,6 +69,7 @@ class Script {
   std::vector<std::string> names_;
   std::unique_ptr<simulation::World> world_;
   std::map<std::string, std::size_t> sessions_;
+  std::map<std::string, protocol::Position> read_;  ///< by session: how far its application had read where it was before
   std::vector<Drop> drops_;
   std::vector<Failure>* failures_ = nullptr;
   std::ostringstream transcript_;
