@@ -253,6 +253,7 @@ void LocalSessions::detach(Session& session) {
   session.outcome.reset();
   std::erase(holding_, &session);
   std::erase(unmarked_, &session);
+  session.awaits_marks = false;
   std::erase(lagging_, &session);
   session.lagging = false;
   if (auto known = by_id_.find(session.id); known != by_id_.end() && known->second == &session) by_id_.erase(known);

@@ -123,7 +123,11 @@ class LocalSessions {
     bool filter = false;  ///< the chunk has topics it didn't ask for
   };
   void find_recipients(const protocol::Payload& payload);
-  void give(Session& session, Parcel parcel, bool windowed, protocol::Position last);
+  /// A chunk or (no `level`) a group view.
+  void give(Session& session, Parcel parcel, std::optional<protocol::Level> level, protocol::Position last);
+  void await_marks(Session& session, Grade grade, protocol::Position last);
+  /// What a session's subscriptions want confirmed is confirmed up to here.
+  [[nodiscard]] protocol::Position confirmed_for(const Session& session) const;
   void flush_marks();
   void tell_state();
 
@@ -158,11 +162,12 @@ class LocalSessions {
   std::vector<Session*> waiting_;   ///< their queue isn't empty
   std::vector<Session*> lagging_;   ///< publishers wait for them
   std::vector<Session*> holding_;   ///< they have held publishes
-  std::vector<Session*> unmarked_;  ///< they have something that isn't marked yet
+  std::vector<Session*> unmarked_;  ///< they have something that isn't marked yet, or wait for marks
   bool engine_used_ = false;
   protocol::DirectoryOps proposed_;
   protocol::DirectoryOps deferred_;  ///< ends of sessions that the directory must learn of once it can
-  std::optional<protocol::Marked> marks_[2];
+  ByGrade<std::optional<protocol::Marked>> marks_;  ///< of this turn, not told yet
+  ByGrade<protocol::Position> confirmed_;           ///< as told
   std::vector<Recipient> recipients_;
   std::vector<std::byte> scratch_;
   std::uint64_t next_nonce_;

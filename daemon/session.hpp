@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "daemon/grades.hpp"
 #include "daemon/local_socket.hpp"
 #include "daemon/process_watch.hpp"
 #include "daemon/session_queue.hpp"
@@ -58,7 +59,7 @@ struct Session {
   bool resumes = false;     ///< OpenSession said so: what isn't known any more is not begun anew
   std::optional<protocol::Position> last_position;  ///< where an earlier connection of it ended, until answered
   std::map<std::string, Subscription, std::less<>> subscriptions;
-  wire::DeliverOn waits_for = wire::DeliverOn::order;  ///< the strictest of its subscriptions
+  Grades waits_for;  ///< what any of its subscriptions wants confirmed: it holds the whole stream
 
   // ---- publishing
   wire::Credit published;   ///< in all
@@ -87,9 +88,13 @@ struct Session {
   bool lagging = false;            ///< publishers wait for it
 
   // ---- marks
-  protocol::Position delivered;       ///< last position handed to it
-  protocol::Position marked[2];       ///< by Level::uniform, Level::safe: up to here it has nothing unmarked
-  bool unmarked[2] = {false, false};  ///< something was delivered beyond
+  struct Marking {
+    protocol::Position handed;  ///< last position handed to it that this grade is about
+    protocol::Position marked;  ///< up to here it has nothing unmarked
+    bool unmarked = false;      ///< it has beyond
+  };
+  ByGrade<Marking> marking;
+  bool awaits_marks = false;  ///< in the list of those that have something unmarked, or held
 
   bool touched = false;  ///< in the list of those to look at when the turn ends
   bool waiting = false;  ///< in the list of those whose queue isn't empty

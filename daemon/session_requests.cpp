@@ -73,13 +73,17 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Leav
   }
 }
 
-// The strictest of a session's subscriptions holds its whole stream, or messages and views would overtake each other.
+// What one of a session's subscriptions waits for holds its whole stream, or messages and views would overtake each other.
 void LocalSessions::renew_strictness(Session& session) {
-  session.waits_for = wire::DeliverOn::order;
+  session.waits_for = {};
   for (const auto& [group, subscription] : session.subscriptions) {
-    if (subscription.active) session.waits_for = std::max(session.waits_for, subscription.deliver_on);
+    if (subscription.active) session.waits_for.insert(subscription.deliver_on);
   }
-  if (session.waits_for == wire::DeliverOn::order) session.queue.release_all();
+  if (session.waits_for.empty()) {
+    session.queue.release_all();
+  } else {
+    session.queue.release(confirmed_for(session));
+  }
 }
 
 // ---------------------------------------------------------------- publishing

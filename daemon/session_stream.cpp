@@ -85,31 +85,59 @@ void LocalSessions::on(const protocol::Delivered& delivered) {
       }
     }
     counters_.deliveries_sent += chunk.count;
-    give(*recipient.session, parcel.share(), true, last);
+    give(*recipient.session, parcel.share(), chunk.level, last);
   }
 }
 
-void LocalSessions::give(Session& session, Parcel parcel, bool windowed, Position last) {
-  if (session.waits_for == wire::DeliverOn::order) {
-    session.queue.push(std::move(parcel), windowed);
+void LocalSessions::give(Session& session, Parcel parcel, std::optional<Level> level, Position last) {
+  if (session.waits_for.empty()) {
+    session.queue.push(std::move(parcel), level.has_value());
   } else {
-    session.queue.hold(std::move(parcel), windowed, last);
+    session.queue.hold(std::move(parcel), level.has_value(), last);
   }
-  if (!session.unmarked[0] && !session.unmarked[1]) unmarked_.push_back(&session);
-  for (int grade = 0; grade < 2; ++grade) {
-    if (std::exchange(session.unmarked[grade], true)) continue;
-    session.marked[grade] = session.delivered;
-  }
-  session.delivered = last;
+  await_marks(session, Grade::uniform, last);
+  await_marks(session, Grade::safe, last);
+  // What isn't durable isn't made so by a mark.
+  if (level == Level::durable) await_marks(session, Grade::durable, last);
   touch(session);
 }
 
 // ---------------------------------------------------------------- marks
 
+namespace {
+
+std::optional<Grade> grade_of(Level level) {
+  switch (level) {
+    case Level::agreed: break;
+    case Level::uniform: return Grade::uniform;
+    case Level::safe: return Grade::safe;
+    case Level::durable: return Grade::durable;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void LocalSessions::await_marks(Session& session, Grade grade, Position last) {
+  Session::Marking& marking = session.marking[grade];
+  if (!std::exchange(session.awaits_marks, true)) unmarked_.push_back(&session);
+  if (!std::exchange(marking.unmarked, true)) marking.marked = marking.handed;
+  marking.handed = last;
+}
+
+Position LocalSessions::confirmed_for(const Session& session) const {
+  std::optional<Position> least;
+  for (const Grade grade : all_grades) {
+    if (session.waits_for.contains(grade)) least = std::min(least.value_or(confirmed_[grade]), confirmed_[grade]);
+  }
+  return least.value_or(Position{});
+}
+
 // Marks are cumulative: of those of one turn only the last of each kind is told.
 void LocalSessions::on(const protocol::Marked& marked) {
-  if (marked.level == Level::agreed) return;
-  std::optional<protocol::Marked>& waiting = marks_[marked.level == Level::safe ? 1 : 0];
+  const auto grade = grade_of(marked.level);
+  if (!grade) return;
+  std::optional<protocol::Marked>& waiting = marks_[*grade];
   if (waiting && (waiting->of_view != marked.of_view || waiting->member_lost_before != marked.member_lost_before ||
                   waiting->up_to.lane != marked.up_to.lane)) {
     flush_marks();
@@ -118,21 +146,30 @@ void LocalSessions::on(const protocol::Marked& marked) {
 }
 
 void LocalSessions::flush_marks() {
-  for (int grade = 0; grade < 2; ++grade) {
+  bool any = false;
+  for (const Grade grade : all_grades) {
     if (!marks_[grade]) continue;
+    any = true;
     const protocol::Marked marked = *std::exchange(marks_[grade], std::nullopt);
-    const wire::DeliverOn confirms = grade == 1 ? wire::DeliverOn::safe : wire::DeliverOn::uniform;
+    confirmed_[grade] = std::max(confirmed_[grade], marked.up_to);
+    confirmed_[Grade::uniform] = std::max(confirmed_[Grade::uniform], marked.up_to);
     Parcel parcel = parcel_of(wire::Mark{marked.up_to, marked.level, marked.of_view.number, marked.member_lost_before});
     for (Session* session : unmarked_) {
-      if (session->waits_for <= confirms) session->queue.release(marked.up_to);
-      if (!session->unmarked[grade] || marked.up_to <= session->marked[grade]) continue;
-      session->marked[grade] = marked.up_to;
-      if (marked.up_to >= session->delivered) session->unmarked[grade] = false;
+      if (session->queue.holding()) session->queue.release(confirmed_for(*session));
+      Session::Marking& marking = session->marking[grade];
+      if (!marking.unmarked || marked.up_to <= marking.marked) continue;
+      marking.marked = marked.up_to;
+      if (marked.up_to >= marking.handed) marking.unmarked = false;
       session->queue.push(parcel.share());
       touch(*session);
     }
   }
-  std::erase_if(unmarked_, [](Session* session) { return !session->unmarked[0] && !session->unmarked[1] && !session->queue.holding(); });
+  if (!any) return;
+  std::erase_if(unmarked_, [](Session* session) {
+    const bool unmarked = std::ranges::any_of(all_grades, [&](Grade grade) { return session->marking[grade].unmarked; });
+    session->awaits_marks = unmarked || session->queue.holding();
+    return !session->awaits_marks;
+  });
 }
 
 // ---------------------------------------------------------------- groups and sessions
@@ -152,7 +189,7 @@ void LocalSessions::on(const protocol::GroupViewChanged& changed) {
     for (Session* session : concerned) {
       // A pattern's presence group is seen by its observers, not by those of wider patterns.
       if (presence && !session->subscriptions.contains(changed.group)) continue;
-      give(*session, parcel.share(), false, changed.position);
+      give(*session, parcel.share(), std::nullopt, changed.position);
     }
   }
   for (const protocol::Departure& departure : changed.left) {

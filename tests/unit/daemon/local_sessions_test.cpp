@@ -2,6 +2,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <set>
+
 #include "daemon/start_error.hpp"
 #include "live_daemon.hpp"
 
@@ -122,6 +124,49 @@ TEST_F(LocalSessionsTest, AStreamThatWaitsForConfirmationComesBehindIt) {
   ASSERT_TRUE(client.join("g", wire::DeliverOn::safe));
   client.send(wire::Publish{1, 5, protocol::Level::safe, false, 1}, body_of("g", 5));
   EXPECT_TRUE(client.expect<wire::Deliver>());
+}
+
+// Safe and durable are no ladder: a stream that waits for both comes behind both, whatever its messages asked for.
+TEST_F(LocalSessionsTest, AStreamMayWaitForSafeAndDurableAtOnce) {
+  Client client = connect();
+  ASSERT_TRUE(client.open(1));
+  ASSERT_TRUE(client.join("g", wire::DeliverOn::safe));
+  client.send(wire::Join{2, "h", wire::DeliverOn::durable});
+  ASSERT_TRUE(client.expect<wire::Joined>());
+  std::uint64_t n = 0;
+  for (const auto level : {protocol::Level::agreed, protocol::Level::uniform, protocol::Level::safe, protocol::Level::durable}) {
+    client.send(wire::Publish{++n, 1, level, false, 1}, body_of("g", 1));
+    const auto deliver = client.expect<wire::Deliver>();
+    ASSERT_TRUE(deliver) << static_cast<int>(level);
+    EXPECT_EQ(deliver->level, level);
+  }
+}
+
+TEST_F(LocalSessionsTest, DurableMessagesAreMarkedDurableAndOthersAreNot) {
+  Client client = connect();
+  ASSERT_TRUE(client.open(1));
+  ASSERT_TRUE(client.join("g"));
+  const auto marks_up_to_safe = [&](protocol::Position position) {
+    std::set<protocol::Level> levels;
+    while (!levels.contains(protocol::Level::safe)) {
+      const auto mark = client.expect<wire::Mark>();
+      if (!mark) break;
+      if (mark->up_to >= position) levels.insert(mark->level);
+    }
+    return levels;
+  };
+  client.send(wire::Publish{1, 3, protocol::Level::agreed, false, 1}, body_of("g", 3));
+  auto deliver = client.expect<wire::Deliver>();
+  ASSERT_TRUE(deliver);
+  EXPECT_FALSE(marks_up_to_safe(deliver->first).contains(protocol::Level::durable));
+
+  client.send(wire::Publish{4, 1, protocol::Level::durable, false, 1}, body_of("g", 1));
+  deliver = client.expect<wire::Deliver>();
+  ASSERT_TRUE(deliver);
+  std::optional<wire::Mark> mark;
+  do { mark = client.expect<wire::Mark>(); } while (mark && mark->level != protocol::Level::durable);
+  ASSERT_TRUE(mark);
+  EXPECT_GE(mark->up_to, deliver->first);
 }
 
 TEST_F(LocalSessionsTest, GoodbyeIsAnsweredWhenEveryOutcomeIsTold) {
