@@ -220,7 +220,7 @@ void IoLoop::tell_outcome(const Run& run, Outcome::Kind kind, const wire::Outcom
   count_of(shared_.outcomes, kind) += run.count;
   if (!config_.outcome_events) return;
   Outcome event{.first_n = run.first, .count = run.count, .kind = kind, .reason = to_public(outcome.reason)};
-  if (kind == Outcome::Kind::ok) {
+  if (kind == Outcome::Kind::ok && outcome.position != wire::Position{}) {
     event.position = to_public(outcome.position);
     event.position->seq += run.first - outcome.first_n;
   }

@@ -11,6 +11,7 @@ const char* name_of(Level level) {
     case Level::agreed: return "agreed";
     case Level::uniform: return "uniform";
     case Level::safe: return "safe";
+    case Level::durable: return "durable";
   }
   return "unknown";
 }
@@ -20,6 +21,7 @@ const char* name_of(DeliverOn deliver_on) {
     case DeliverOn::order: return "order";
     case DeliverOn::uniform: return "uniform";
     case DeliverOn::safe: return "safe";
+    case DeliverOn::durable: return "durable";
   }
   return "unknown";
 }

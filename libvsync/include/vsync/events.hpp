@@ -61,7 +61,7 @@ struct GroupView {
   std::vector<Departure> left;
 };
 
-/// Everything up to `up_to` in its lane is confirmed at `level`.
+/// Everything up to `up_to` in its lane is confirmed at `level`; at durable, everything that was published as durable.
 struct Mark {
   Position up_to;
   Level level = Level::uniform;
@@ -110,7 +110,7 @@ struct Removed {
 /// Publishes `first_n` .. `first_n + count - 1` are resolved.
 struct Outcome {
   enum class Kind : std::uint8_t {
-    ok,               ///< uniform: every possible next primary view has them
+    ok,               ///< confirmed at their level; for agreed: uniform, every possible next primary view has them
     rejected,         ///< surely nowhere
     unknown,          ///< can't be told: they may have been delivered or not
     session_expired,  ///< resent after the cluster had ended the session; never delivered twice
@@ -119,7 +119,7 @@ struct Outcome {
   std::uint64_t count = 0;
   Kind kind = Kind::ok;
   /// (ok) of the first, the others follow it. None when the application left so many outcomes unread that they were put
-  /// together.
+  /// together, and of a retry so late that nobody remembers where its first copy stands.
   std::optional<Position> position;
   ErrorCode reason = ErrorCode::not_primary;  ///< (rejected)
 };

@@ -50,6 +50,12 @@ TEST(Arguments, PubTakesLevelKeyHeadersAndRate) {
   EXPECT_EQ(pub.text, "text");
 }
 
+TEST(Arguments, EveryLevelHasItsName) {
+  EXPECT_EQ(parse_line({"pub", "t", "--level", "durable", "x"}).as<PubArguments>().level, Level::durable);
+  EXPECT_EQ(parse_line({"sub", "t", "--on-confirm", "durable"}).as<SubArguments>().deliver_on, DeliverOn::durable);
+  EXPECT_EQ(parse_line({"sub", "t", "--on-confirm", "safe"}).as<SubArguments>().deliver_on, DeliverOn::safe);
+}
+
 TEST(Arguments, AStreamOfLinesWaitsForAPrimaryViewAndOneTextFails) {
   EXPECT_FALSE(parse_line({"pub", "t", "text"}).as<PubArguments>().wait_when_blocked);
   EXPECT_TRUE(parse_line({"pub", "t"}).as<PubArguments>().wait_when_blocked);
@@ -99,8 +105,8 @@ TEST(Arguments, WhatCannotBeUnderstoodIsAUsageErrorOnStandardError) {
 
 TEST(Arguments, AComplaintSaysWhatIsAllowed) {
   const auto complaint = [](std::vector<const char*> words) { return parse_line(std::move(words)).err; };
-  EXPECT_THAT(complaint({"pub", "t", "--level", "best"}), StartsWith("vsync: --level: 'best' is none of agreed, safe, uniform"));
-  EXPECT_THAT(complaint({"sub", "t", "--on-confirm", "agreed"}), StartsWith("vsync: --on-confirm: 'agreed' is none of safe, uniform"));
+  EXPECT_THAT(complaint({"pub", "t", "--level", "best"}), StartsWith("vsync: --level: 'best' is none of agreed, durable, safe, uniform"));
+  EXPECT_THAT(complaint({"sub", "t", "--on-confirm", "agreed"}), StartsWith("vsync: --on-confirm: 'agreed' is none of durable, safe, uniform"));
   EXPECT_THAT(complaint({"pub", "t", "--when-blocked", "pray"}), HasSubstr("none of fail, wait"));
   for (const char* rate : {"0", "-1", "x", "1x", "nan", "inf", ""}) {
     EXPECT_THAT(complaint({"pub", "t", "--rate", rate}), StartsWith("vsync: --rate: '" + std::string(rate) + "' is no number above 0"));

@@ -157,6 +157,17 @@ TEST(Connection, OutcomeEventsSayWhichPublishesEndedHow) {
   EXPECT_EQ(pair.client.outcomes().rejected, 1u);
 }
 
+TEST(Connection, AnOutcomeMayBeOkAtAPlaceThatNobodyRemembers) {
+  Pair pair({.deliver = false, .resolve = false});
+  ASSERT_TRUE(pair.client.publish("a", "x", {.level = Level::durable}));
+  ASSERT_TRUE(pair.daemon->wait_until([&](const auto&) { return true; }));
+  pair.daemon->send(wire::OutcomeRun{1, 1, wire::OutcomeRun::Kind::ok, {}});
+  const Outcome* outcome = next_of<Outcome>(pair.client);
+  ASSERT_NE(outcome, nullptr);
+  EXPECT_EQ(outcome->kind, Outcome::Kind::ok);
+  EXPECT_EQ(outcome->position, std::nullopt);
+}
+
 TEST(Connection, JoinWaitsForTheDaemonsWordAndSaysWhyNot) {
   Pair pair({.grant_joins = false}, {.request_timeout = 50ms});
   EXPECT_EQ(pair.client.join("a b").error().code, RequestError::Code::bad_topic);
