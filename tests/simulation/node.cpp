@@ -173,18 +173,33 @@ void Node::put(const protocol::Write& write) {
   if (write.state) disk_.stored = write.state;
 }
 
+// What waits goes to the disk together, as far as log records come before states: the daemon's store does the same.
+std::size_t Node::group() const {
+  std::size_t size = 0;
+  bool state = false;
+  for (const protocol::Write& write : disk_.under_way) {
+    if (state && !write.log.empty()) break;
+    state = state || write.state;
+    ++size;
+  }
+  return size;
+}
+
 void Node::write_next() {
   if (disk_.under_way.empty()) return;
   writing_ = true;
   const auto delay = random_.between(disk_.write_min, std::max(disk_.write_min, disk_.write_max));
-  around_.schedule.after(delay, [this, process = process_] {
+  around_.schedule.after(delay, [this, process = process_, writes = group()] {
     if (process != process_) return;
     writing_ = false;
-    const protocol::Write done = std::move(disk_.under_way.front());
-    disk_.under_way.pop_front();
-    put(done);
+    protocol::WriteToken token = 0;
+    for (std::size_t i = 0; i < writes; ++i) {
+      token = disk_.under_way.front().token;
+      put(disk_.under_way.front());
+      disk_.under_way.pop_front();
+    }
     write_next();
-    feed([this, token = done.token](TimePoint now) { engine_->on_persisted(now, token); });
+    feed([this, token](TimePoint now) { engine_->on_persisted(now, token); });
   });
 }
 

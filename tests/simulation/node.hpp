@@ -77,6 +77,7 @@ class Node {
   void drain();
   void write_next();
   void put(const protocol::Write& write);
+  [[nodiscard]] std::size_t group() const;
   void arm();
   [[nodiscard]] protocol::TimePoint local(protocol::TimePoint world) const;
   [[nodiscard]] protocol::TimePoint world(protocol::TimePoint local) const;
