@@ -25,6 +25,7 @@ struct Counters {
   std::uint64_t publishes_received = 0;      ///< messages
   std::uint64_t publishes_rejected = 0;
   std::uint64_t deliveries_sent = 0;         ///< messages times sessions
+  std::uint64_t deliveries_replayed = 0;     ///< of these, durable ones for who was away
   std::uint64_t state_writes = 0;
 };
 
@@ -50,6 +51,7 @@ void for_each_counter(const Counters& c, Visit&& visit) {
   visit("publishes_received", c.publishes_received);
   visit("publishes_rejected", c.publishes_rejected);
   visit("deliveries_sent", c.deliveries_sent);
+  visit("deliveries_replayed", c.deliveries_replayed);
   visit("state_writes", c.state_writes);
 }
 

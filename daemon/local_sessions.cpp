@@ -159,6 +159,10 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   session.id = opening.session;
   session.application = opening.application;
   session.last_position = opening.last_position;
+  if (session.last_position) {
+    session.returning.emplace();
+    returning_.push_back(&session);
+  }
   session.spoke = opening.last_n > 0;
   session.opened_at = session.heard_at = session.speed_at = now_;
   if (const auto credentials = request.credentials()) {
@@ -206,23 +210,7 @@ void LocalSessions::welcome(Session& session) {
   welcome.last_n = engine_.directory().delivered().last_n(session.id, protocol::Lane{});
   welcome.state = component_;
   tell(session, welcome);
-  tell_what_was_missed(session);
   ping(session);  // its answer proves that the process opened above is the one that speaks
-}
-
-// The stream of an earlier connection ended at a position; what came after it has passed.
-void LocalSessions::tell_what_was_missed(Session& session) {
-  if (!session.last_position || !at_ || !engine_.status().loaded) return;  // who isn't loaded doesn't know what was in vain
-  const protocol::Position last = *std::exchange(session.last_position, std::nullopt);
-  protocol::Position common = engine_.common_part(last);
-  if (common.epoch == at_->epoch && common.view == at_->view) common = std::min(common, *at_);
-  if (common == last && *at_ <= last) return;
-  wire::Resync resync;
-  resync.last_common = common;
-  if (common < last) resync.orphaned = std::pair{protocol::Position{common.epoch, common.view, common.lane, common.seq + 1}, last};
-  resync.missed_from = {common.epoch, common.view, common.lane, common.seq + 1};
-  resync.missed_to = *at_;
-  tell(session, resync);
 }
 
 // ---------------------------------------------------------------- the end
@@ -249,6 +237,8 @@ void LocalSessions::detach(Session& session) {
     if (subscription.active) routes_.remove(group, &session);
   }
   session.subscriptions.clear();
+  session.returning.reset();
+  std::erase(returning_, &session);
   session.held.clear();
   session.outcome.reset();
   std::erase(holding_, &session);
@@ -394,6 +384,7 @@ Session* LocalSessions::find(protocol::SessionId id) {
 
 void LocalSessions::end_turn() {
   flush_marks();
+  return_those_that_may();
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     Session& session = *touched_[i];
     session.touched = false;

@@ -4,6 +4,7 @@
 //   local_sessions.cpp    a session's life: opening, ending, death, pings, the directory's records
 //   session_requests.cpp  what an application asks for
 //   session_stream.cpp    what the protocol says, handed to whom it concerns
+//   session_return.cpp    applications that come back, and what they missed
 //
 // Nothing an application sends costs anybody but itself: it is checked, bounded, and ends its own session when it is wrong.
 
@@ -29,7 +30,7 @@
 
 namespace vsync::daemon {
 
-class LocalSessions {
+class LocalSessions final : private SessionQueue::ReplaySource {
  public:
   LocalSessions(uv_loop_t* loop, LocalSocket& socket, protocol::Engine& engine, const SessionLimits& limits, Counters& counters,
                 Log& log);
@@ -70,7 +71,6 @@ class LocalSessions {
   void open(LocalSocket::Request& request, const wire::Open& open);
   bool take_over(Session& session, const wire::Open& open);
   void welcome(Session& session);
-  void tell_what_was_missed(Session& session);
   /// The last word, and the end of everything the session has here.
   void end(Session& session, wire::ErrorCode code, std::string_view text, std::optional<protocol::LeaveReason> reason);
   void end_for_misconduct(Session& session, wire::ErrorCode code, std::string_view text);
@@ -97,6 +97,7 @@ class LocalSessions {
   void on(Session& session, LocalSocket::Request& request, const wire::Pong& pong);
   void on(Session& session, LocalSocket::Request& request, const wire::Query& query);
   void on(Session& session, LocalSocket::Request& request, const wire::Received& received);
+  void join_group(Session& session, const wire::Join& join);
   enum class Taken : std::uint8_t { yes, later };
   Taken publish(Session& session, const wire::Publish& head, const protocol::Payload& body);
   void ask_again(Session& session, const wire::OutcomeRun& run);
@@ -107,6 +108,18 @@ class LocalSessions {
   void say_goodbye(Session& session);
   void activate(Session& session, const std::string& group, Subscription& subscription, protocol::Position position);
   void renew_strictness(Session& session);
+
+  // ---- session_return.cpp
+  void on(Session& session, LocalSocket::Request& request, const wire::JoinedAgain& all);
+  bool postpone(Session& session, const wire::Join& join);
+  [[nodiscard]] bool may_return(const Session& session) const;
+  void return_those_that_may();
+  void come_back(Session& session);
+  protocol::Position tell_what_was_missed(Session& session, const protocol::Position& last);
+  void replay_to_all();
+  [[nodiscard]] bool has_durable(const protocol::Position& from, const protocol::Position& to) const;
+  void replay(Session& session, const protocol::Position& from);
+  SessionQueue::Replayed next(SessionQueue& queue, Replay& replay, Parcel& parcel, bool& windowed) override;
 
   // ---- session_stream.cpp
   void on(const protocol::Delivered& delivered);
@@ -154,6 +167,7 @@ class LocalSessions {
   protocol::ViewId view_;
   std::optional<protocol::Position> at_;  ///< where the stream stands; nothing before the first view
   std::optional<protocol::Resynced> resynced_;  ///< until the next view says where the stream goes on
+  std::optional<protocol::Position> replay_from_;       ///< this daemon was excluded there, and hasn't its state back yet
 
   TextMap<std::unique_ptr<Session>> by_route_;
   std::unordered_map<protocol::SessionId, Session*, IdHash> by_id_;
@@ -161,13 +175,15 @@ class LocalSessions {
   std::vector<Session*> touched_;
   std::vector<Session*> waiting_;   ///< their queue isn't empty
   std::vector<Session*> lagging_;   ///< publishers wait for them
+  std::vector<Session*> returning_; ///< they go on once their groups can
   std::vector<Session*> holding_;   ///< they have held publishes
   std::vector<Session*> unmarked_;  ///< they have something that isn't marked yet, or wait for marks
   bool engine_used_ = false;
   protocol::DirectoryOps proposed_;
   protocol::DirectoryOps deferred_;  ///< ends of sessions that the directory must learn of once it can
   ByGrade<std::optional<protocol::Marked>> marks_;  ///< of this turn, not told yet
-  ByGrade<protocol::Position> confirmed_;           ///< as told
+  ByGrade<std::optional<protocol::Marked>> told_;   ///< the last ones
+  ByGrade<protocol::Position> confirmed_;           ///< what they confirm
   std::vector<Recipient> recipients_;
   std::vector<std::byte> scratch_;
   std::uint64_t next_nonce_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "daemon/grades.hpp"
 #include "daemon/local_socket.hpp"
@@ -23,6 +24,7 @@ struct Subscription {
   std::uint32_t request = 0;
   wire::DeliverOn deliver_on = wire::DeliverOn::order;
   bool submitted = false;  ///< the ordered record is under way or has been
+  bool answered = false;   ///< (of a session that returns) granted, and to be told with the others
   bool active = false;     ///< Joined was told: messages come
   bool leaving = false;
   bool rejoin = false;     ///< joined again while the leave was under way
@@ -58,6 +60,12 @@ struct Session {
   bool spoke = false;       ///< it has published, here or in an earlier connection
   bool resumes = false;     ///< OpenSession said so: what isn't known any more is not begun anew
   std::optional<protocol::Position> last_position;  ///< where an earlier connection of it ended, until answered
+  /// It goes on with an earlier connection's stream, once all its groups can go on with it.
+  struct Return {
+    bool asked_all = false;         ///< those groups are all known
+    std::vector<wire::Join> later;  ///< groups that it wasn't in before
+  };
+  std::optional<Return> returning;
   std::map<std::string, Subscription, std::less<>> subscriptions;
   Grades waits_for;  ///< what any of its subscriptions wants confirmed: it holds the whole stream
 

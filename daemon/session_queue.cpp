@@ -59,13 +59,54 @@ void SessionQueue::drop_held_beyond(protocol::Position last_common) {
   }
 }
 
+void SessionQueue::push_replay(Replay replay, ReplaySource& source) {
+  Item item;
+  item.replay = std::make_unique<Replay>(std::move(replay));
+  item.source = &source;
+  ++replays_;
+  enqueue(std::move(item));
+  if (queue_.size() == 1) flush();
+}
+
+void SessionQueue::cut_replays_back(protocol::Position last_common) {
+  for (Item& item : queue_) {
+    if (item.replay) item.replay->cut_back(last_common);
+  }
+}
+
 void SessionQueue::flush() {
+  stuck_ = false;
   while (!queue_.empty()) {
+    if (queue_.front().replay) {
+      if (!advance_replay()) return;
+      continue;
+    }
     const std::uint64_t charge = queue_.front().charge();  // a sent parcel is empty
     if (!try_send(queue_.front())) return;
     waiting_bytes_ -= charge;
     queue_.pop_front();
   }
+}
+
+/// One more parcel in front of the replay at the front, or its end. False: not now.
+bool SessionQueue::advance_replay() {
+  if (gone_ || handed_out_ - taken_ >= window_bytes_) return false;
+  Item next;
+  const Item& front = queue_.front();
+  switch (front.source->next(*this, *front.replay, next.parcel, next.windowed)) {
+    case Replayed::parcel:
+      waiting_bytes_ += next.charge();
+      queue_.push_front(std::move(next));
+      return true;
+    case Replayed::waits: return false;
+    case Replayed::later: stuck_ = true; return false;
+    case Replayed::end:
+      waiting_bytes_ -= front.charge();
+      queue_.pop_front();
+      --replays_;
+      return true;
+  }
+  return false;
 }
 
 bool SessionQueue::taken(std::uint64_t bytes) {
@@ -78,6 +119,7 @@ bool SessionQueue::taken(std::uint64_t bytes) {
 void SessionQueue::finish(Parcel last_word) {
   queue_.clear();
   held_.clear();
+  replays_ = 0;
   waiting_bytes_ = 0;
   push(std::move(last_word));
 }

@@ -5,17 +5,34 @@
 
 #include <cstdint>
 #include <deque>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "daemon/local_socket.hpp"
 #include "daemon/parcel.hpp"
+#include "daemon/replay.hpp"
 #include "protocol/ids.hpp"
 
 namespace vsync::daemon {
 
 class SessionQueue {
  public:
+  enum class Replayed : std::uint8_t {
+    parcel,
+    waits,  ///< for a confirmation: flush again then
+    later,  ///< flush again in the next turn
+    end,
+  };
+  /// Turns replays into what is sent.
+  class ReplaySource {
+   public:
+    /// The next parcel of the session whose queue this is. `windowed` is set for a Deliver.
+    virtual Replayed next(SessionQueue& queue, Replay& replay, Parcel& parcel, bool& windowed) = 0;
+
+   protected:
+    ~ReplaySource() = default;
+  };
+
   SessionQueue(LocalSocket& socket, std::string route, std::uint64_t window_bytes, std::uint64_t queue_bytes_max)
       : socket_(socket), route_(std::move(route)), window_bytes_(window_bytes), queue_bytes_max_(queue_bytes_max) {}
 
@@ -29,6 +46,12 @@ class SessionQueue {
   /// What lies beyond `last_common` will never be confirmed.
   void drop_held_beyond(protocol::Position last_common);
   [[nodiscard]] bool holding() const { return !held_.empty(); }
+
+  /// What is pushed from now on comes behind what `replay` gives. `source` outlives the queue.
+  void push_replay(Replay replay, ReplaySource& source);
+  [[nodiscard]] bool replaying() const { return replays_ > 0; }
+  /// The log that replays read from may change behind `last_common`.
+  void cut_replays_back(protocol::Position last_common);
 
   /// Sends what waits, as far as it goes.
   void flush();
@@ -53,11 +76,14 @@ class SessionQueue {
     Parcel parcel;
     bool windowed = false;
     protocol::Position last{};
+    std::unique_ptr<Replay> replay{};  ///< instead of a parcel
+    ReplaySource* source = nullptr;
     [[nodiscard]] std::uint64_t charge() const { return parcel.bytes() + item_bytes; }
   };
   static constexpr std::uint64_t item_bytes = 128;
   bool try_send(Item& item);
   void enqueue(Item item);
+  bool advance_replay();
 
   LocalSocket& socket_;
   std::string route_;
@@ -65,6 +91,7 @@ class SessionQueue {
   std::uint64_t queue_bytes_max_;
   std::deque<Item> queue_;
   std::deque<Item> held_;
+  std::size_t replays_ = 0;          ///< in `queue_`
   std::uint64_t waiting_bytes_ = 0;  ///< of both
   std::uint64_t handed_out_ = 0;     ///< bytes of Deliver bodies, in all
   std::uint64_t taken_ = 0;

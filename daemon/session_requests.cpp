@@ -22,6 +22,10 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Open
 // ---------------------------------------------------------------- groups
 
 void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Join& join) {
+  if (!postpone(session, join)) join_group(session, join);
+}
+
+void LocalSessions::join_group(Session& session, const wire::Join& join) {
   const auto refuse = [&](ErrorCode code, const char* text) { tell(session, wire::Refused{join.request, code, text}); };
   if (!wire::valid_topic(join.group) && !wire::valid_pattern(join.group)) return refuse(ErrorCode::bad_topic, "no topic and no pattern");
   if (session.goodbye) return refuse(ErrorCode::not_open, "the session has said goodbye");
@@ -43,6 +47,7 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Join
   if (session.registered && at_ && engine_.directory().is_member(session.id, join.group)) {
     subscription.submitted = true;
     activate(session, join.group, subscription, *at_);
+    if (session.returning) return;  // told with the others
     const protocol::Group* group = engine_.directory().find(join.group);
     tell(session, wire::GroupView{*at_, join.group, group->number, engine_.directory().members(join.group), {}, {}});
     return;
@@ -53,6 +58,10 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Join
 }
 
 void LocalSessions::activate(Session& session, const std::string& group, Subscription& subscription, protocol::Position position) {
+  if (session.returning) {
+    subscription.answered = true;
+    return;
+  }
   if (std::exchange(subscription.active, true)) return;
   routes_.add(group, &session);
   renew_strictness(session);
@@ -84,6 +93,7 @@ void LocalSessions::renew_strictness(Session& session) {
   } else {
     session.queue.release(confirmed_for(session));
   }
+  if (session.queue.replaying()) session.queue.flush();
 }
 
 // ---------------------------------------------------------------- publishing

@@ -151,10 +151,12 @@ void LocalSessions::flush_marks() {
     if (!marks_[grade]) continue;
     any = true;
     const protocol::Marked marked = *std::exchange(marks_[grade], std::nullopt);
+    told_[grade] = marked;
     confirmed_[grade] = std::max(confirmed_[grade], marked.up_to);
     confirmed_[Grade::uniform] = std::max(confirmed_[Grade::uniform], marked.up_to);
     Parcel parcel = parcel_of(wire::Mark{marked.up_to, marked.level, marked.of_view.number, marked.member_lost_before});
     for (Session* session : unmarked_) {
+      if (session->queue.replaying()) session->queue.flush();
       if (session->queue.holding()) session->queue.release(confirmed_for(*session));
       Session::Marking& marking = session->marking[grade];
       if (!marking.unmarked || marked.up_to <= marking.marked) continue;
@@ -199,7 +201,7 @@ void LocalSessions::on(const protocol::GroupViewChanged& changed) {
     if (known == session->subscriptions.end()) continue;
     if (known->second.active) routes_.remove(changed.group, session);
     if (known->second.rejoin) {
-      known->second.active = known->second.leaving = known->second.rejoin = false;
+      known->second.answered = known->second.active = known->second.leaving = known->second.rejoin = false;
     } else {
       session->subscriptions.erase(known);
     }
@@ -284,12 +286,14 @@ void LocalSessions::on(const protocol::ViewInstalled& installed) {
 void LocalSessions::on(const protocol::Resynced& resynced) {
   flush_marks();
   resynced_ = resynced;
+  replay_from_ = std::min(replay_from_.value_or(resynced.last_common), resynced.last_common);
   log_.warning("this node was excluded and comes back as a new one",
                {{"ORPHANED", resynced.orphaned_from ? "yes" : "no"}, {"LAST_COMMON", std::to_string(resynced.last_common.seq.value)}});
   for (auto& [id, session] : by_id_) {
     session->submitted = session->registered = false;
     session->queue.drop_held_beyond(resynced.last_common);
-    for (auto& [group, subscription] : session->subscriptions) subscription.submitted = false;
+    session->queue.cut_replays_back(resynced.last_common);
+    for (auto& [group, subscription] : session->subscriptions) subscription.submitted = subscription.answered = false;
   }
 }
 
@@ -299,9 +303,7 @@ void LocalSessions::on(const protocol::StateChanged& changed) {
   log_.notice(std::string("state: ") + name_of(changed.state), {{"WAITS_FOR", status.waits_for}});
   tell_state();
   if (component_ == ComponentState::primary) {
-    for (auto& [id, session] : by_id_) {
-      if (session->stage == Session::Stage::open) tell_what_was_missed(*session);
-    }
+    replay_to_all();
     register_all();
   } else {
     std::vector<Session*> opening;

@@ -137,8 +137,9 @@ void IoLoop::join_again() {
     }
     request->again = membership.joined;
     shared_.requests.emplace(++shared_.last_request, request);
-    shared_.control.emplace_back(wire::Join{shared_.last_request, group, membership.deliver_on});
+    shared_.control.emplace_back(wire::Join{shared_.last_request, group, membership.deliver_on, request->again});
   }
+  shared_.control.emplace_back(wire::JoinedAgain{});
 }
 
 void IoLoop::on(wire::Error&& error) {

@@ -38,6 +38,7 @@ struct ToDaemon {
     pong @5 :UInt64;          # the nonce of a Ping
     query @6 :Query;
     received @7 :UInt64;      # bytes of Deliver bodies taken by the application so far: opens the daemon's delivery window
+    joinedAgain @8 :Void;     # (after an Open with a lastPosition) the groups of the earlier connection have all been asked for
   }
 }
 
@@ -48,8 +49,13 @@ struct Open {
   application @2 :Text;       # what it calls itself in group views
   lastN @3 :UInt64;           # highest n it has used, 0 if none; above 0 the session goes on where it is known, or has expired
   hasPosition @4 :Bool;
-  lastPosition @5 :Position;  # last position seen on an earlier connection; the daemon answers with Resync if something follows from it
+  lastPosition @5 :Position;  # last position seen on an earlier connection
 }
+
+# How a stream goes on that ended at Open.lastPosition. The application asks for its groups (Join with `again`) and then says
+# joinedAgain. Once all of them are answered, they begin together, at one point of the order: Resync (if something follows from
+# lastPosition), a Joined for each, the durable messages of these groups between the two positions, group views, then what is ordered
+# from there on.
 
 enum DeliverOn { order @0; uniform @1; safe @2; durable @3; }
 
@@ -58,6 +64,7 @@ struct Join {
   request @0 :UInt32;
   group @1 :Text;             # a topic, or a pattern with '*' (one level) and '>' (the rest)
   deliverOn @2 :DeliverOn;
+  again @3 :Bool;             # a group of the earlier connection
 }
 
 struct Leave { request @0 :UInt32; group @1 :Text; }
@@ -148,7 +155,7 @@ struct OutcomeRun {
   firstN @0 :UInt64;
   count @1 :UInt32;
   outcome @2 :Outcome;
-  position @3 :Position;      # of the first, when ok
+  position @3 :Position;      # of the first, when ok; all zeros: a retry so late that nobody knows where its first copy stands
   reason @4 :ErrorCode;       # when rejected
 }
 

@@ -44,6 +44,7 @@ struct Join {
   std::uint32_t request = 0;
   std::string group;
   DeliverOn deliver_on = DeliverOn::order;
+  bool again = false;
   bool operator==(const Join&) const = default;
 };
 struct Leave { std::uint32_t request = 0; std::string group; bool operator==(const Leave&) const = default; };
@@ -58,6 +59,7 @@ struct Publish {
 struct GoodbyeRequest { bool operator==(const GoodbyeRequest&) const = default; };
 struct Pong { std::uint64_t nonce = 0; bool operator==(const Pong&) const = default; };
 struct Received { std::uint64_t bytes = 0; bool operator==(const Received&) const = default; };
+struct JoinedAgain { bool operator==(const JoinedAgain&) const = default; };
 struct Query {
   enum class What : std::uint8_t { status, groups, members, bootstrap };
   std::uint32_t request = 0;
@@ -65,7 +67,7 @@ struct Query {
   std::string group;
   bool operator==(const Query&) const = default;
 };
-using ToDaemon = std::variant<Open, Join, Leave, Publish, GoodbyeRequest, Pong, Query, Received>;
+using ToDaemon = std::variant<Open, Join, Leave, Publish, GoodbyeRequest, Pong, Query, Received, JoinedAgain>;
 
 // ---- daemon to application
 struct Credit { std::uint64_t bytes = 0; std::uint64_t messages = 0; bool operator==(const Credit&) const = default; };

@@ -27,6 +27,7 @@ struct Writer {
     to.setRequest(join.request);
     to.setGroup(text_of(join.group));
     to.setDeliverOn(static_cast<schema::DeliverOn>(join.deliver_on));
+    to.setAgain(join.again);
   }
   void operator()(const Leave& leave) {
     auto to = out.initLeave();
@@ -44,6 +45,7 @@ struct Writer {
   void operator()(const GoodbyeRequest&) { out.setGoodbye(); }
   void operator()(const Pong& pong) { out.setPong(pong.nonce); }
   void operator()(const Received& received) { out.setReceived(received.bytes); }
+  void operator()(const JoinedAgain&) { out.setJoinedAgain(); }
   void operator()(const Query& query) {
     auto to = out.initQuery();
     to.setRequest(query.request);
@@ -70,7 +72,8 @@ Open read(schema::Open::Reader in) {
 Join read(schema::Join::Reader in) {
   return {.request = in.getRequest(),
           .group = read_group(in.getGroup(), "join"),
-          .deliver_on = read_enum(in.getDeliverOn(), DeliverOn::durable, "join: deliver on")};
+          .deliver_on = read_enum(in.getDeliverOn(), DeliverOn::durable, "join: deliver on"),
+          .again = in.getAgain()};
 }
 
 Leave read(schema::Leave::Reader in) { return {.request = in.getRequest(), .group = read_group(in.getGroup(), "leave")}; }
@@ -112,6 +115,7 @@ ToDaemon read(schema::ToDaemon::Reader in) {
     case schema::ToDaemon::PONG: return Pong{in.getPong()};
     case schema::ToDaemon::QUERY: return read(in.getQuery());
     case schema::ToDaemon::RECEIVED: return Received{in.getReceived()};
+    case schema::ToDaemon::JOINED_AGAIN: return JoinedAgain{};
   }
   refuse("message to the daemon", "is of a kind that this version doesn't know");
 }

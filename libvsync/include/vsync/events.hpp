@@ -37,7 +37,7 @@ enum class LeaveReason : std::uint8_t {
 struct Joined {
   std::string group;
   Position position;
-  bool again = false;  ///< after a reconnect
+  bool again = false;  ///< after a reconnect; durable messages that were missed come behind the Joined of all groups
 };
 
 /// The answer to a begin_join that wasn't granted.
@@ -85,7 +85,8 @@ struct StateChange {
 };
 
 /// This host was away and is back. What this connection delivered in `orphaned` (first and last position) is not in the primary's order
-/// and must be taken back. What was ordered from `missed_from` to `missed_to` does not follow: nobody keeps it for who was away.
+/// and must be taken back. Of what was ordered from `missed_from` to `missed_to`, the durable messages follow, as far as they are kept (a
+/// Gap names those that aren't); nobody keeps the others for who was away.
 struct Resync {
   Position last_common;
   std::optional<std::pair<Position, Position>> orphaned;

@@ -57,11 +57,32 @@ TEST(Reconnect, JoinsItsGroupsAgainAndNotThoseItLeft) {
   EXPECT_EQ(joins[0].group, "a");
   EXPECT_EQ(joins[1].group, "b.>");
   EXPECT_EQ(joins[1].deliver_on, wire::DeliverOn::uniform);
+  EXPECT_TRUE(joins[0].again && joins[1].again);
+  EXPECT_TRUE(pair.daemon->wait_for<wire::JoinedAgain>()) << "and says that these are all";
   ASSERT_NE(next_of<Reconnected>(pair.client), nullptr);
   const Joined* joined = next_of<Joined>(pair.client);
   ASSERT_NE(joined, nullptr);
   EXPECT_TRUE(joined->again);
   EXPECT_THAT(pair.daemon->received_of<wire::Leave>(), ::testing::SizeIs(1)) << "the former leave may have been lost with the daemon";
+}
+
+// What the daemon gives again lies before its Joined's neighbours; if the line breaks meanwhile, the next one goes on from there.
+TEST(Reconnect, TheLastPositionFollowsTheStreamBackwardsToo) {
+  Pair pair;
+  ASSERT_TRUE(pair.client.join("a"));
+  ASSERT_TRUE(pair.client.publish("a", "x"));
+  ASSERT_TRUE(pair.client.wait_for_outcomes(5s));
+  pair.restart_daemon({.first_seq = 7});
+  ASSERT_TRUE(pair.daemon->wait_for<wire::JoinedAgain>());
+  pair.daemon->send(wire::Deliver{.first = at(4), .count = 2, .publisher_node = "alpha", .publisher_session = {1, 2}}, body_of("a", {"y", "z"}));
+  for (const std::string text : {"x", "y", "z"}) {
+    const Message* message = next_of<Message>(pair.client);
+    ASSERT_NE(message, nullptr);
+    EXPECT_EQ(message->text(), text);
+  }
+  pair.restart_daemon();
+  ASSERT_TRUE(pair.daemon->wait_for<wire::Open>());
+  EXPECT_EQ(pair.daemon->received_of<wire::Open>().front().last_position, at(5));
 }
 
 TEST(Reconnect, AGroupThatCannotBeJoinedAgainIsToldAsRemoved) {

@@ -116,13 +116,18 @@ class LiveDaemon : public ::testing::Test {
       state = told->state;
     }
   }
-  void TearDown() override {
-    if (thread_.joinable()) {
-      kill(getpid(), SIGTERM);
-      thread_.join();
-      EXPECT_EQ(status_, ExitStatus::success);
-    }
+  void stop() {
+    if (!thread_.joinable()) return;
+    kill(getpid(), SIGTERM);
+    thread_.join();
+    EXPECT_EQ(status_, ExitStatus::success);
   }
+  void restart() {
+    stop();
+    first_.reset();
+    start();
+  }
+  void TearDown() override { stop(); }
   Client connect() { return Client(context_, configuration_.socket); }
   std::string ask(wire::Query::What what = wire::Query::What::status, const std::string& group = "") {
     first_->send(wire::Query{9, what, group});

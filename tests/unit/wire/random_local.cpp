@@ -85,13 +85,14 @@ Open open(Random& random) {
 ToDaemon random_to_daemon(Random& random, std::size_t kind) {
   switch (kind) {
     case 0: return open(random);
-    case 1: return Join{.request = u32(random), .group = random.group(), .deliver_on = static_cast<DeliverOn>(random.number(0, 3))};
+    case 1: return Join{.request = u32(random), .group = random.group(), .deliver_on = static_cast<DeliverOn>(random.number(0, 3)), .again = random.coin()};
     case 2: return Leave{.request = u32(random), .group = random.group()};
     case 3: return publish(random);
     case 4: return GoodbyeRequest{};
     case 5: return Pong{random.bits()};
     case 6: return query(random);
     case 7: return Received{random.bits()};
+    case 8: return JoinedAgain{};
   }
   std::abort();
 }
