@@ -151,6 +151,10 @@ class Publisher:
     def _read_errors(self):
         self.errors = self.process.stderr.read()
 
+    def wait_sent(self, count):
+        while self.sent < count and self.process.poll() is None:
+            self._stopping.wait(0.002)
+
     def finish(self, within_s=30 * SLOWNESS):
         """Stops feeding and waits until every outcome is known; returns the exit status."""
         self._stopping.set()
