@@ -14,8 +14,18 @@ namespace vsync::protocol {
 
 namespace {
 
-/// Frames kept for a view that isn't installed yet; more are fetched again later.
+/// Frames kept for a view that isn't installed yet, and of each sender no more bytes than it may have unstable; more are fetched again
+/// later.
 constexpr std::size_t early_max = 4096;
+constexpr std::size_t frame_bytes = 512;  ///< what a frame costs besides its chunks
+
+std::size_t bytes_of(const Frame& frame) {
+  std::size_t bytes = frame_bytes;
+  if (const auto* data = std::get_if<Data>(&frame.body)) {
+    for (const Chunk& chunk : data->chunks) bytes += chunk.bytes();
+  }
+  return bytes;
+}
 
 template <class... Handlers>
 struct Overloaded : Handlers... {
@@ -99,7 +109,13 @@ void Engine::Parts::dispatch(const Frame& frame) {
   if (const ViewId* stamp = stamp_of(frame.body)) {
     const bool current = stored_view_is(*stamp);
     if (!current && (!in_view || *stamp > in_view->view.id)) {
-      if (early.size() < early_max) early.push_back(frame);
+      std::uint64_t& bytes = early_bytes[frame.from];
+      if (early.size() >= early_max || bytes + bytes_of(frame) > config.window_bytes) {
+        ++dropped_frames;
+        return;
+      }
+      bytes += bytes_of(frame);
+      early.push_back(frame);
       return;
     }
     const bool taken = current || mutant(Mutant::stale_view_accepted) ||

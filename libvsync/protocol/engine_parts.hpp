@@ -180,6 +180,7 @@ struct Engine::Parts {
   std::deque<Held> held;                 ///< leaves when its write is on disk
   std::deque<Frame> loopback;            ///< to this node itself
   std::deque<Frame> early;               ///< of a view not installed yet
+  std::map<NodeId, std::uint64_t> early_bytes;  ///< of these, by sender
   std::vector<DirectoryOps> waiting_ops; ///< submitted while wedged
   bool writable_wanted = false;
   struct LogWrite {

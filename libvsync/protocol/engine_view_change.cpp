@@ -367,6 +367,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
 
 /// Frames that came before their view.
 void Engine::Parts::take_early() {
+  early_bytes.clear();
   for (Frame& frame : std::exchange(early, {})) loopback.push_back(std::move(frame));
 }
 

@@ -29,6 +29,24 @@ TEST_F(ViewChange, WhatWedgedOrMovedOnDoesNotRenewALease) {
   EXPECT_FALSE(cluster.at("c").status().lease);
 }
 
+TEST_F(ViewChange, WhatComesBeforeItsViewIsBoundedInBytesForEachSender) {
+  const Status before = cluster.at("a").status();
+  ViewId next = before.view->id;
+  ++next.number;
+  const auto send = [&](const char* from, std::size_t bytes) {
+    Chunk chunk;
+    chunk.first = Seqno{1};
+    chunk.count = 1;
+    chunk.payload = Payload(std::vector<std::byte>(bytes));
+    cluster.inject("a", Frame{before.cluster, cluster.at(from).self(), cluster.at("a").self(), Data{next, Lane{}, Rank{1}, {chunk}}});
+    return cluster.at("a").status().dropped_frames - before.dropped_frames;
+  };
+  const std::size_t half = Config{}.window_bytes / 2;
+  EXPECT_EQ(send("b", half), 0u);
+  EXPECT_EQ(send("b", half), 1u) << "with what a frame costs it is too much";
+  EXPECT_EQ(send("c", half), 1u) << "another sender's is another's";
+}
+
 TEST(Promise, IsNotGivenByAMemberThatHasNotInstalledTheView) {
   // The first view is in force at a and c, but b hasn't heard of it: it couldn't keep a promise.
   Cluster cluster(abc);
