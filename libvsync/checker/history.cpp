@@ -132,13 +132,32 @@ Succession History::succession(std::size_t view) const {
   }
   std::sort(found.ballots.begin(), found.ballots.end());
   // A view that was decided may have been installed by nobody who left a trace: then the ballots tell its content.
-  const auto content = known_contents_.lower_bound({from, 0});
   if (const auto installed = this->view(from)) {
     found.predecessor = views_[*installed].content;
-  } else if (content != known_contents_.end() && content->first.first == from) {
+    return found;
+  }
+  std::size_t most = 0;
+  for (auto content = known_contents_.lower_bound({from, 0}); content != known_contents_.end() && content->first.first == from; ++content) {
+    const std::size_t acceptors = acceptors_of(content->first);
+    if (found.predecessor && acceptors <= most) continue;
     found.predecessor = content->second;
+    most = acceptors;
   }
   return found;
+}
+
+std::size_t History::acceptors_of(const std::pair<ViewId, std::uint64_t>& content) const {
+  std::set<std::string> names;
+  const auto carriers = carriers_.find(content);
+  if (carriers == carriers_.end()) return 0;
+  for (const auto& [view, ballot] : carriers->second) {
+    const auto instance = instances_.find(view);
+    if (instance == instances_.end()) continue;
+    const auto record = instance->second.find(ballot);
+    if (record == instance->second.end()) continue;
+    for (const Vote& vote : record->second.acceptances) names.insert(vote.node.name);
+  }
+  return names.size();
 }
 
 }  // namespace vsync::checker

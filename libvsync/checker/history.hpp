@@ -103,6 +103,8 @@ class History {
   void install(EventIndex at, std::size_t life, const ViewInstalled& installed);
   void deliver(std::size_t life, const Delivered& delivered);
   void find_longest();
+  /// How many have accepted a ballot that carries it: of several proposals for one view, the chosen one has the most.
+  [[nodiscard]] std::size_t acceptors_of(const std::pair<protocol::ViewId, std::uint64_t>& content) const;
 
   const Trace& trace_;
   std::vector<Life> lives_;
