@@ -27,7 +27,7 @@ EngineLoop::EngineLoop(uv_loop_t* loop, const Configuration& configuration, Part
       prepare_([this] { before_blocking(); }),
       check_([this] { turn(); }),
       idle_([] {}),
-      timer_([] {}),
+      timer_([this] { due_ = true; }),
       terminate_([this] { on_stop_signal(); }),
       interrupt_([this] { on_stop_signal(); }),
       hangup_([this] { parts_.log.notice("SIGHUP: the configuration is read at start only; restart to change it"); }) {
@@ -66,11 +66,12 @@ ExitStatus EngineLoop::run() {
   return status_;
 }
 
-// The second and third step of ZeroMQ's recipe (zmq_poller.hpp): the loop blocks only if nothing is ready.
+// The second and third step of ZeroMQ's recipe (zmq_poller.hpp): the loop blocks only if nothing is ready. A timer that was due when the
+// loop looked, before it came here, doesn't wake it any more.
 void EngineLoop::before_blocking() {
   const bool peers = parts_.peers.pending();
   const bool sessions = parts_.sessions.pending();
-  if (peers || sessions) {
+  if (peers || sessions || due_) {
     uv_idle_start(idle_.get(), &LoopHandle<uv_idle_t>::call<>);
   } else {
     uv_idle_stop(idle_.get());
@@ -79,6 +80,7 @@ void EngineLoop::before_blocking() {
 
 void EngineLoop::turn() {
   if (stopped_) return;
+  due_ = false;
   const TimePoint now = boot_now();
   ++parts_.counters.turns;
   notice_pause(now);

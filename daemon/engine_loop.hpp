@@ -65,6 +65,7 @@ class EngineLoop {
   protocol::TimePoint last_turn_;
   protocol::TimePoint next_report_;
   protocol::TimePoint leave_by_;
+  bool due_ = false;   ///< the timer has fired, and no turn has been since
   bool more_ = false;  ///< the turn's rounds ended before the engine had said everything
   bool leaving_ = false;
   bool stopped_ = false;

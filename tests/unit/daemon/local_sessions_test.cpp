@@ -325,6 +325,30 @@ TEST_F(TightLimitsTest, TooManySessionsAndGroupsAreRefused) {
   EXPECT_EQ(refused->code, ErrorCode::too_many_groups);
 }
 
+struct QuietTest : LiveDaemon {
+  void SetUp() override {
+    configuration_.sessions.queue_bytes_max = 1 << 20;
+    configuration_.sessions.window_bytes = 1 << 16;
+    configuration_.sessions.ping_every = 60s;
+    start();
+  }
+};
+
+// Nothing but the daemon's own timers says when: a due one must not be missed before the loop blocks.
+TEST_F(QuietTest, PublishersGoOnWhenAReaderIsNotWaitedForAnyMore) {
+  Client slow = connect(), publisher = connect();
+  ASSERT_TRUE(slow.open(1));
+  ASSERT_TRUE(slow.join("g"));
+  ASSERT_TRUE(publisher.open(2));
+  const std::string data(60'000, 'x');
+  for (std::uint64_t n = 1; n <= 8; ++n) publisher.send(wire::Publish{n, 1, protocol::Level::agreed, false, 1}, body_of("g", 1, data));
+  for (std::uint64_t done = 0; done < 8;) {
+    const auto outcome = publisher.expect<wire::OutcomeRun>();
+    ASSERT_TRUE(outcome) << done;
+    done += outcome->count;
+  }
+}
+
 TEST_F(TightLimitsTest, ASubscriberThatReadsNothingIsRemovedToldAndCounted) {
   Client slow = connect(), publisher = connect();
   ASSERT_TRUE(slow.open(1));
