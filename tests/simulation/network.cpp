@@ -14,18 +14,20 @@ Network::Network(std::size_t hosts, NetworkOptions options, Random random, Sched
       schedule_(schedule),
       owner_(owner),
       cuts_(hosts * hosts),
+      full_(hosts * hosts),
       pairs_(hosts * hosts),
       channels_(hosts * hosts * 2) {}
 
 void Network::send(Host from, Host to, FramePtr frame, bool bulk) {
   if (filter && filter(from, to, *frame)) return;
   if (!pair(from, to).connected || random_.chance(options_.loss_permille)) return;
+  if (bulk && full_[index(from, to)] > 0) return;
   if (random_.chance(options_.duplicate_permille)) put_under_way(from, to, frame, bulk);
   put_under_way(from, to, std::move(frame), bulk);
 }
 
 void Network::put_under_way(Host from, Host to, FramePtr frame, bool bulk) {
-  Duration delay = random_.between(options_.delay_min, options_.delay_max);
+  Duration delay = random_.between(options_.delay_min, bulk ? std::max(options_.delay_max, options_.bulk_delay_max) : options_.delay_max);
   if (random_.chance(options_.spike_permille)) delay += random_.between(Duration{}, options_.spike_max);
   Channel& path = channel(from, to, bulk);
   path.last_arrival = std::max(path.last_arrival, schedule_.now() + delay);
@@ -49,6 +51,7 @@ void Network::mend(Host from, Host to) {
 }
 
 void Network::mend_all() {
+  std::fill(full_.begin(), full_.end(), 0);
   for (Host from = 0; from < hosts_; ++from) {
     for (Host to = 0; to < hosts_; ++to) {
       if (std::exchange(cuts_[index(from, to)], 0) > 0) flush_stalled(from, to);

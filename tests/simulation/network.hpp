@@ -3,6 +3,7 @@
 // and the rest), each first in first out. What is sent without a connection is lost; what meets a cut on its way stalls, as TCP would
 // make it, until the cut heals or the connection breaks, which loses everything under way in it.
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -22,6 +23,7 @@ using FramePtr = std::shared_ptr<const protocol::Frame>;
 struct NetworkOptions {
   protocol::Duration delay_min = std::chrono::microseconds(50);
   protocol::Duration delay_max = std::chrono::microseconds(500);
+  protocol::Duration bulk_delay_max{};   ///< of bulk frames, if more: they wait behind each other
   protocol::Duration dial_every_min = std::chrono::milliseconds(20);
   protocol::Duration dial_every_max = std::chrono::milliseconds(80);
   protocol::Duration break_after_min = std::chrono::milliseconds(300);  ///< a connection with stalled frames breaks
@@ -59,6 +61,9 @@ class Network {
   void cut(Host from, Host to) { ++cuts_[index(from, to)]; }
   void mend(Host from, Host to);
   void mend_all();
+  /// Bulk frames of one direction are dropped until `empty_queue`.
+  void fill_queue(Host from, Host to) { ++full_[index(from, to)]; }
+  void empty_queue(Host from, Host to) { full_[index(from, to)] = std::max(0, full_[index(from, to)] - 1); }
   [[nodiscard]] bool open(Host from, Host to) const { return cuts_[index(from, to)] == 0; }
   [[nodiscard]] bool connected(Host a, Host b) const { return pair(a, b).connected; }
 
@@ -97,6 +102,7 @@ class Network {
   Schedule& schedule_;
   Hosts& owner_;
   std::vector<int> cuts_;
+  std::vector<int> full_;
   std::vector<Pair> pairs_;
   std::vector<Channel> channels_;
 };

@@ -11,7 +11,7 @@ using protocol::Duration;
 
 constexpr std::array<const char*, fault_kinds> fault_names = {"crash",  "power_off", "reinstall", "pause", "partition", "split",
                                                               "one_way", "deaf",     "mute",      "cut_link", "reset",  "leave",
-                                                              "slow_disk", "crash_all", "lose_side"};
+                                                              "slow_disk", "crash_all", "lose_side", "full_queue"};
 
 std::string milliseconds(Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + "ms";
@@ -47,6 +47,8 @@ void draw_config(SwarmOptions& options, Random& random) {
   }
   if (random.chance(100)) config.fetch_bytes_max = 512;
   if (random.chance(150)) config.decisions_kept = 2;
+  if (random.chance(200)) config.fetch_again_after = 200ms;  // what was lost stays so for a while
+  if (random.chance(300)) config.lag_exclude_after = 2s;
   if (random.chance(150)) config.session_window = 8;
   config.session_expires_after = random.chance(500) ? Duration(3s) : Duration(60s);
 }
@@ -56,6 +58,7 @@ void draw_network(SwarmOptions& options, Random& random) {
   if (random.chance(300)) network.delay_max = 20ms;
   if (random.chance(150)) network.delay_max = 60ms;
   if (random.chance(150)) network.loss_permille = static_cast<std::uint32_t>(random.between(1, 30));
+  if (random.chance(200)) network.bulk_delay_max = random.chance(500) ? 30ms : 200ms;
   if (random.chance(150)) network.duplicate_permille = static_cast<std::uint32_t>(random.between(1, 50));
   if (random.chance(150)) network.spike_permille = static_cast<std::uint32_t>(random.between(1, 10));
   if (random.chance(200)) options.write_max = 50ms;
@@ -109,7 +112,8 @@ const char* name_of(FaultKind kind) { return fault_names[static_cast<std::size_t
 
 std::string to_string(const Fault& fault) {
   std::string text = "at " + milliseconds(fault.at) + " " + name_of(fault.kind) + " " + std::string(1, static_cast<char>('a' + fault.a));
-  if (fault.kind == FaultKind::one_way || fault.kind == FaultKind::cut_link || fault.kind == FaultKind::reset) {
+  if (fault.kind == FaultKind::one_way || fault.kind == FaultKind::cut_link || fault.kind == FaultKind::reset ||
+      fault.kind == FaultKind::full_queue) {
     text += std::string(" ") + static_cast<char>('a' + fault.b);
   }
   if (fault.kind == FaultKind::partition || fault.kind == FaultKind::lose_side) text += " side " + std::to_string(fault.side);

@@ -27,7 +27,8 @@ enum class FaultKind : std::uint8_t {
   leave,         ///< an orderly leave; the process comes back later
   slow_disk,     ///< writes take long
   crash_all,     ///< every process is killed at once
-  lose_side,     ///< some hosts go silent at once, as with their rack
+  lose_side,     ///< some hosts go silent at once, as with their rack, or their processes are killed at once
+  full_queue,    ///< bulk frames of one host to another are dropped, as by a queue that is full, while the rest flows
   count_,
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count_);

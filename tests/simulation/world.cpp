@@ -192,14 +192,16 @@ void World::strike_process(const Fault& fault) {
       schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].disk().write_max = options_.write_max; });
       return;
     case FaultKind::crash_all:
-    case FaultKind::lose_side:
+    case FaultKind::lose_side: {
+      const bool all = fault.kind == FaultKind::crash_all;
+      const bool powered = all || random_.chance(500);
       for (Host host = 0; host < nodes_.size(); ++host) {
-        const bool all = fault.kind == FaultKind::crash_all;
         if (!all && ((fault.side >> host) & 1) == 0) continue;
-        kill(host, all);
+        kill(host, powered);
         come_back(host, random_.between(Duration(10ms), std::max(fault.lasts, Duration(10ms))), true);
       }
       return;
+    }
     default: return;
   }
 }
@@ -223,6 +225,10 @@ void World::strike_network(const Fault& fault) {
     }
   }
   if (fault.kind == FaultKind::reset && fault.a != fault.b) network_.reset(fault.a, fault.b);
+  if (fault.kind == FaultKind::full_queue) {
+    network_.fill_queue(fault.a, fault.b);
+    schedule_.after(fault.lasts, [this, from = fault.a, to = fault.b] { network_.empty_queue(from, to); });
+  }
 }
 
 void World::heal() {
