@@ -55,7 +55,7 @@ def encode(text, kind="ToDaemon"):
     return made.stdout
 
 
-def open_message(version=1):
+def open_message(version=2):
     return encode(f'(open = (version = {version}, session = (high = 7, low = {SESSION_MARK}), application = "bad"))')
 
 
