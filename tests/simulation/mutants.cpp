@@ -84,7 +84,7 @@ Catch hunt(Mutant broken, std::uint64_t budget, unsigned jobs) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t budget = 3000;
+  std::uint64_t budget = 5000;
   if (const char* seeds = std::getenv("VSYNC_MUTANT_SEEDS")) budget = std::strtoull(seeds, nullptr, 10);
   const char* only = argc > 1 ? argv[1] : nullptr;
   const unsigned jobs = jobs_of_this_machine();

@@ -45,10 +45,8 @@ void draw_config(SwarmOptions& options, Random& random) {
     config.window_messages = 16;
     config.window_bytes = 4096;
   }
-  if (random.chance(100)) config.fetch_bytes_max = 512;
+  if (random.chance(100)) config.fetch_bytes_max = 4096;
   if (random.chance(150)) config.decisions_kept = 2;
-  if (random.chance(200)) config.fetch_again_after = 200ms;  // what was lost stays so for a while
-  if (random.chance(300)) config.lag_exclude_after = 2s;
   if (random.chance(150)) config.session_window = 8;
   config.session_expires_after = random.chance(500) ? Duration(3s) : Duration(60s);
 }
@@ -58,7 +56,6 @@ void draw_network(SwarmOptions& options, Random& random) {
   if (random.chance(300)) network.delay_max = 20ms;
   if (random.chance(150)) network.delay_max = 60ms;
   if (random.chance(150)) network.loss_permille = static_cast<std::uint32_t>(random.between(1, 30));
-  if (random.chance(200)) network.bulk_delay_max = random.chance(500) ? 30ms : 200ms;
   if (random.chance(150)) network.duplicate_permille = static_cast<std::uint32_t>(random.between(1, 50));
   if (random.chance(150)) network.spike_permille = static_cast<std::uint32_t>(random.between(1, 10));
   if (random.chance(200)) options.write_max = 50ms;
@@ -85,7 +82,7 @@ Host pick(const SwarmOptions& options, Random& random, Host before) {
 void draw_faults(SwarmOptions& options, Random& random) {
   // A third of the kinds in each run, each with its own weight.
   std::vector<FaultKind> kinds;
-  for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
+  for (std::size_t kind = 0; kind < static_cast<std::size_t>(FaultKind::full_queue); ++kind) {
     if (random.chance(350)) kinds.insert(kinds.end(), random.between(1, 3), static_cast<FaultKind>(kind));
   }
   if (random.chance(50)) kinds.clear();
@@ -106,17 +103,58 @@ void draw_faults(SwarmOptions& options, Random& random) {
   options.one_dies_at_the_end = random.chance(250);
 }
 
+/// Every other seed: what was lost stays so for a while, and racks have full uplinks, which some of them die with; other faults are
+/// followed by such a loss while the survivors agree on the next view.
+void draw_lossy(SwarmOptions& options, Random& random) {
+  if (random.chance(400)) options.config.fetch_again_after = 200ms;
+  if (random.chance(300)) options.config.lag_exclude_after = 2s;
+  const Duration bulk_delay = random.chance(400) ? random.chance(500) ? 30ms : 200ms : 0ms;
+  // A log that is copied in small parts takes its round trips.
+  if (options.config.fetch_bytes_max != 4096) options.network.bulk_delay_max = bulk_delay;
+  const std::uint64_t hosts = (std::uint64_t{1} << options.nodes.size()) - 1;
+  const auto lose = [&](const Fault& first, std::uint64_t side, Duration within) {
+    Fault fault;
+    fault.at = first.at + random.between(Duration(0), within);
+    fault.kind = FaultKind::lose_side;
+    fault.a = first.a;
+    fault.side = side;
+    fault.killed = random.chance(500);
+    fault.lasts = random.between(10ms, 5s);
+    options.faults.push_back(fault);
+  };
+  const std::uint32_t followed = random.chance(500) ? 0 : 300;
+  for (std::size_t i = options.faults.size(); i > 0; --i) {
+    options.faults[i - 1].killed = random.chance(500);
+    const std::uint64_t side = random.chance(300) ? hosts : random.next() & random.next() & hosts;
+    if (random.chance(followed)) lose(Fault(options.faults[i - 1]), side, 1500ms);
+  }
+  for (std::uint64_t i = options.nodes.size() > 1 ? random.below(9) : 0; i > 0; --i) {
+    Fault full;
+    full.at = random.between(Duration(500ms), options.fault_phase);
+    full.kind = FaultKind::full_queue;
+    full.a = random.below(options.nodes.size());
+    const std::uint64_t rack = (random.next() & random.next() & hosts) | (std::uint64_t{1} << full.a);
+    full.side = hosts & ~rack;
+    full.lasts = random.between(100ms, 5s);
+    options.faults.push_back(full);
+    if (random.chance(400)) lose(full, rack, random.chance(500) ? std::min<Duration>(full.lasts, 400ms) : full.lasts);
+  }
+  std::sort(options.faults.begin(), options.faults.end(), [](const Fault& x, const Fault& y) { return x.at < y.at; });
+}
+
 }  // namespace
 
 const char* name_of(FaultKind kind) { return fault_names[static_cast<std::size_t>(kind)]; }
 
 std::string to_string(const Fault& fault) {
   std::string text = "at " + milliseconds(fault.at) + " " + name_of(fault.kind) + " " + std::string(1, static_cast<char>('a' + fault.a));
-  if (fault.kind == FaultKind::one_way || fault.kind == FaultKind::cut_link || fault.kind == FaultKind::reset ||
-      fault.kind == FaultKind::full_queue) {
+  if (fault.kind == FaultKind::one_way || fault.kind == FaultKind::cut_link || fault.kind == FaultKind::reset) {
     text += std::string(" ") + static_cast<char>('a' + fault.b);
   }
-  if (fault.kind == FaultKind::partition || fault.kind == FaultKind::lose_side) text += " side " + std::to_string(fault.side);
+  if (fault.kind == FaultKind::partition || fault.kind == FaultKind::lose_side || fault.kind == FaultKind::full_queue) {
+    text += " side " + std::to_string(fault.side);
+  }
+  if (fault.killed) text += " killed";
   return text + " for " + milliseconds(fault.lasts);
 }
 
@@ -128,6 +166,7 @@ SwarmOptions draw(std::uint64_t seed) {
   draw_network(options, random);
   draw_load(options, random);
   draw_faults(options, random);
+  if (seed % 2 == 1) draw_lossy(options, random);
   return options;
 }
 

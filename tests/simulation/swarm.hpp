@@ -28,7 +28,7 @@ enum class FaultKind : std::uint8_t {
   slow_disk,     ///< writes take long
   crash_all,     ///< every process is killed at once
   lose_side,     ///< some hosts go silent at once, as with their rack, or their processes are killed at once
-  full_queue,    ///< bulk frames of one host to another are dropped, as by a queue that is full, while the rest flows
+  full_queue,    ///< bulk frames of one host to a side are dropped, as by queues that are full, while the rest flows
   count_,
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count_);
@@ -39,7 +39,8 @@ struct Fault {
   FaultKind kind = FaultKind::crash;
   Host a = 0;
   Host b = 0;
-  std::uint64_t side = 0;   ///< partition, lose_side: the hosts of one side, as bits
+  bool killed = false;      ///< lose_side: the processes end, and their hosts don't
+  std::uint64_t side = 0;   ///< partition, lose_side, full_queue: the hosts of one side, as bits
   protocol::Duration lasts{};
 };
 [[nodiscard]] std::string to_string(const Fault& fault);

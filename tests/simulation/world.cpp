@@ -194,7 +194,7 @@ void World::strike_process(const Fault& fault) {
     case FaultKind::crash_all:
     case FaultKind::lose_side: {
       const bool all = fault.kind == FaultKind::crash_all;
-      const bool powered = all || random_.chance(500);
+      const bool powered = all || fault.killed;
       for (Host host = 0; host < nodes_.size(); ++host) {
         if (!all && ((fault.side >> host) & 1) == 0) continue;
         kill(host, powered);
@@ -226,8 +226,11 @@ void World::strike_network(const Fault& fault) {
   }
   if (fault.kind == FaultKind::reset && fault.a != fault.b) network_.reset(fault.a, fault.b);
   if (fault.kind == FaultKind::full_queue) {
-    network_.fill_queue(fault.a, fault.b);
-    schedule_.after(fault.lasts, [this, from = fault.a, to = fault.b] { network_.empty_queue(from, to); });
+    for (Host to = 0; to < nodes_.size(); ++to) {
+      if (((fault.side >> to) & 1) == 0 || to == fault.a) continue;
+      network_.fill_queue(fault.a, to);
+      schedule_.after(fault.lasts, [this, from = fault.a, to] { network_.empty_queue(from, to); });
+    }
   }
 }
 
