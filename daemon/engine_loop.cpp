@@ -52,9 +52,9 @@ ExitStatus EngineLoop::run() {
   uv_signal_start(interrupt_.get(), &LoopHandle<uv_signal_t>::call<int>, SIGINT);
   uv_signal_start(hangup_.get(), &LoopHandle<uv_signal_t>::call<int>, SIGHUP);
 
-  last_turn_ = boot_now();
+  last_look_ = boot_now();
   parts_.engine.on_wall_clock(wall_offset());
-  parts_.engine.start(last_turn_);
+  parts_.engine.start(last_look_);
   turn();
   if (!stopped_) uv_run(loop_, UV_RUN_DEFAULT);
 
@@ -81,12 +81,12 @@ void EngineLoop::before_blocking() {
 void EngineLoop::turn() {
   if (stopped_) return;
   due_ = false;
-  const TimePoint now = boot_now();
   ++parts_.counters.turns;
-  notice_pause(now);
+  (void)woke_up();
+  const TimePoint now = last_look_;
   parts_.engine.on_wall_clock(wall_offset());
   parts_.engine.on_tick(now);
-  take_inputs(now);
+  take_inputs();
   hand_over();
   parts_.engine.hold_back(now, parts_.sessions.holds_publishers_back());
   parts_.peers.flush();
@@ -95,31 +95,38 @@ void EngineLoop::turn() {
     parts_.service.report(parts_.engine.status());
   }
   check_leave(now);
-  last_turn_ = now;
   arm(now);
 }
 
 // A pause longer than a lease means that others may have gone on without this node. The engine says nothing until it has heard
-// from them again; what waits in the sessions' queues is held back likewise.
-void EngineLoop::notice_pause(TimePoint now) {
-  if (now - last_turn_ > lease_) {
-    ++parts_.counters.pauses;
-    parts_.socket.hold(true);
-    parts_.log.warning("this daemon stood still: it asks the others before it goes on",
-                       {{"MS", std::to_string((now - last_turn_) / std::chrono::milliseconds(1))}});
-  }
+// from them again; what waits in the sessions' queues is held back likewise. A process can be stopped anywhere, so the clock is read
+// wherever something that came during the pause would be taken as it was before.
+bool EngineLoop::woke_up() {
+  const TimePoint now = boot_now();
+  const Duration since = now - std::exchange(last_look_, now);
+  if (since <= lease_) return false;
+  ++parts_.counters.pauses;
+  parts_.socket.hold(true);
+  parts_.log.warning("this daemon stood still: it asks the others before it goes on",
+                     {{"MS", std::to_string(since / std::chrono::milliseconds(1))}});
+  return true;
 }
 
-void EngineLoop::take_inputs(TimePoint now) {
+TimePoint EngineLoop::look() {
+  (void)woke_up();
+  return last_look_;
+}
+
+void EngineLoop::take_inputs() {
   protocol::Engine& engine = parts_.engine;
   parts_.store.take_persisted(tokens_);
-  for (const protocol::WriteToken token : tokens_) engine.on_persisted(now, token);
+  for (const protocol::WriteToken token : tokens_) engine.on_persisted(look(), token);
   tokens_.clear();
   parts_.peers.observe(links_);
-  for (const LinkChange& change : links_) engine.on_link(now, change.peer, change.state);
+  for (const LinkChange& change : links_) engine.on_link(look(), change.peer, change.state);
   links_.clear();
-  parts_.peers.receive([&](const protocol::Frame& frame) { engine.on_frame(now, frame); });
-  parts_.sessions.receive(now);
+  parts_.peers.receive([&](const protocol::Frame& frame) { engine.on_frame(look(), frame); });
+  parts_.sessions.receive(look());
 }
 
 void EngineLoop::hand_over() {
@@ -135,6 +142,7 @@ void EngineLoop::hand_over() {
     }
     parts_.store.write(outbox_.writes);
     parts_.peers.send(outbox_.frames);
+    if (woke_up()) parts_.engine.on_tick(last_look_);
     release_sockets();
     parts_.sessions.on_events(outbox_.events);
     parts_.sessions.end_turn();

@@ -46,9 +46,11 @@ class EngineLoop {
  private:
   void before_blocking();
   void turn();
-  void take_inputs(protocol::TimePoint now);
+  void take_inputs();
   void hand_over();
-  void notice_pause(protocol::TimePoint now);
+  /// Reads the clock; true after a pause, with the sockets held.
+  bool woke_up();
+  protocol::TimePoint look();
   void release_sockets();
   void arm(protocol::TimePoint now);
   void on_stop_signal();
@@ -62,7 +64,7 @@ class EngineLoop {
   protocol::Outbox outbox_;
   std::vector<protocol::WriteToken> tokens_;
   std::vector<LinkChange> links_;
-  protocol::TimePoint last_turn_;
+  protocol::TimePoint last_look_;
   protocol::TimePoint next_report_;
   protocol::TimePoint leave_by_;
   bool due_ = false;   ///< the timer has fired, and no turn has been since

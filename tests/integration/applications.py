@@ -191,5 +191,10 @@ def position(event):
     return (epoch, where["view"], where["lane"], where["seq"])
 
 
+def boot_clock(monotonic):
+    """A moment of time.monotonic() on the clock of the daemons' traces, in seconds."""
+    return monotonic + time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+
+
 def longest_gap(arrivals):
     return max((later - earlier for earlier, later in zip(arrivals, arrivals[1:])), default=0.0)
