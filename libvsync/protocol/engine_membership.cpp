@@ -61,7 +61,8 @@ RankSet Engine::Parts::unsuspected() const {
 }
 
 // A member that hears and is heard, and still doesn't hold in `lag_exclude_after` what a uniform set held before, is as good as dead: all
-// publishers' windows wait for it. What it is measured by is what the majority has, so that one that doesn't receive accuses nobody.
+// publishers' windows wait for it. What it is measured by is what the majority has, so that one that doesn't receive accuses nobody. A
+// wedged member holds nothing more until a ballot ends that, which needs it.
 void Engine::Parts::watch_lag() {
   InView& v = *in_view;
   const bool judges = !v.wedged && !doubt_since && !coordinator;
@@ -70,9 +71,14 @@ void Engine::Parts::watch_lag() {
     for (std::uint16_t r = 0; r < v.view.size(); ++r) {
       InView::Lag& lag = v.lag[i][r];
       const bool keeps_up = stability.held_by(Rank{r}) >= lag.target || !v.view.at(Rank{r}).holds_payload();
-      if (!judges || keeps_up || Rank{r} == v.self) lag = {stability.uniform(), now};
+      if (!judges || keeps_up || tells_wedged(Rank{r}) || Rank{r} == v.self) lag = {stability.uniform(), now};
     }
   }
+}
+
+bool Engine::Parts::tells_wedged(Rank rank) const {
+  const Heartbeat* told = told_by(rank);
+  return told != nullptr && told->state == NodeState::wedged;
 }
 
 RankSet Engine::Parts::laggards() const {
@@ -209,7 +215,7 @@ void Engine::Parts::evaluate_in_view() {
     const LaneReplica& lane = v.lanes[i];
     const bool waits = stores() ? !lane.unordered().empty() : lane.order_owed() && lane.order_known() == v.order_seen[i];
     v.order_seen[i] = lane.order_known();
-    if (v.wedged || !go_on || !waits) v.order_progress[i] = now;
+    if (v.wedged || !go_on || !waits || tells_wedged(lane.order().sequencer())) v.order_progress[i] = now;
   }
   give_snapshot();
   if (coordinator) {
@@ -260,7 +266,7 @@ bool Engine::Parts::change_needed(RankSet connected) const {
     // The only holder of the state waits for another: who is left without one couldn't go on.
     const bool asks = rank == v.self ? asks_to_leave() : told->leaving;
     const bool goes = asks && !holders.minus(RankSet{rank}).empty();
-    return grown_up || goes || (rank != v.self && told->state == NodeState::wedged);
+    return grown_up || goes || (rank != v.self && tells_wedged(rank));
   });
 }
 

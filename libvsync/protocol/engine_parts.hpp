@@ -340,6 +340,7 @@ struct Engine::Parts {
   void become(ComponentState state);
   [[nodiscard]] RankSet unsuspected() const;
   void watch_lag();
+  [[nodiscard]] bool tells_wedged(Rank rank) const;
   [[nodiscard]] RankSet laggards() const;
   [[nodiscard]] std::vector<Heard> heard() const;
   [[nodiscard]] std::optional<RankSet> clique() const;

@@ -73,5 +73,27 @@ TEST_F(LagOfTwo, WhoIsNeededStays) {
   EXPECT_EQ(cluster.at("b").status().component, ComponentState::primary);
 }
 
+struct LagOfFive : Lag {
+  LagOfFive() : Lag({"a", "b", "c", "d", "e"}) {}
+};
+
+// The next ballot is what it waits for, and the next ballot needs it.
+TEST_F(LagOfFive, WhoIsWedgedIsNoLaggard) {
+  const auto drop = [](const std::string&, const std::string& to, const Frame& frame) {
+    return (to == "b" && is<Data>(frame)) || (to == "c" && is<Prepare>(frame));
+  };
+  cluster.drop = drop;
+  publish_for(500ms);
+  cluster.crash("e");
+  cluster.run_for(100ms);
+  ASSERT_EQ(cluster.at("b").status().node_state, NodeState::wedged);
+  cluster.crash("a");
+  cluster.run_for(3s);
+  ASSERT_EQ(cluster.at("c").status().node_state, NodeState::operational);
+  cluster.drop = nullptr;
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("c").size() == 3; }, 5s));
+  EXPECT_THAT(cluster.view("c"), ElementsAre("b", "c", "d"));
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test
