@@ -117,7 +117,7 @@ ExitStatus run_daemon(const Configuration& configuration) {
   LocalSessions sessions(loop.get(), socket, engine, configuration.sessions, counters, log);
   if (trace) {
     sessions.set_publish_tap([&trace](auto session, const auto& head, const auto& body, bool accepted) {
-      trace->published(boot_now(), session, head, body, accepted);
+      trace->published(session, head, body, accepted);
     });
   }
   Service service(loop.get());

@@ -39,6 +39,11 @@ void SessionQueue::hold(Parcel parcel, bool windowed, protocol::Position last) {
   held_.push_back(std::move(item));
 }
 
+void SessionQueue::push_behind(Parcel parcel) {
+  if (held_.empty()) return push(std::move(parcel), true);
+  hold(std::move(parcel), true, held_.back().last);
+}
+
 void SessionQueue::release(protocol::Position up_to) {
   while (!held_.empty() && held_.front().last <= up_to) {
     Item item = std::move(held_.front());

@@ -40,6 +40,8 @@ class SessionQueue {
   void push(Parcel parcel, bool windowed = false);
   /// Queues what may be seen only when everything up to `last` is confirmed.
   void hold(Parcel parcel, bool windowed, protocol::Position last);
+  /// Queues a Deliver of messages that nothing confirms, behind what is held.
+  void push_behind(Parcel parcel);
   /// Everything up to `up_to` is confirmed: it goes on.
   void release(protocol::Position up_to);
   void release_all();

@@ -57,8 +57,10 @@ void LocalSessions::find_recipients(const protocol::Payload& payload) {
 void LocalSessions::on(const protocol::Delivered& delivered) {
   const protocol::Chunk& chunk = delivered.chunk;
   Position last = delivered.first;
-  last.seq = last.seq + (chunk.count - 1);
-  at_ = last;
+  if (!delivered.ahead()) {
+    last.seq = last.seq + (chunk.count - 1);
+    at_ = last;
+  }
   if (routes_.empty() || delivered.skip >= chunk.count) return;
   find_recipients(chunk.payload);
   if (recipients_.empty()) return;
@@ -85,7 +87,12 @@ void LocalSessions::on(const protocol::Delivered& delivered) {
       }
     }
     counters_.deliveries_sent += chunk.count;
-    give(*recipient.session, parcel.share(), chunk.level, last);
+    if (delivered.ahead()) {
+      recipient.session->queue.push_behind(parcel.share());
+      touch(*recipient.session);
+    } else {
+      give(*recipient.session, parcel.share(), chunk.level, last);
+    }
   }
 }
 
@@ -108,7 +115,8 @@ namespace {
 
 std::optional<Grade> grade_of(Level level) {
   switch (level) {
-    case Level::agreed: break;
+    case Level::agreed:
+    case Level::fifo: break;
     case Level::uniform: return Grade::uniform;
     case Level::safe: return Grade::safe;
     case Level::durable: return Grade::durable;

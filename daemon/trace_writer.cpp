@@ -19,10 +19,8 @@ TraceWriter::TraceWriter(const std::string& path, protocol::TimePoint now, const
   trace_.add(now, self, checker::NodeStarted{with_disk});
 }
 
-void TraceWriter::published(protocol::TimePoint now, protocol::SessionId session, const wire::Publish& head,
-                            const protocol::Payload& body, bool accepted) {
-  tap_.published(trace_, now,
-                 {session, head.first_n, head.count, protocol::Lane{}, head.level, checker::Digest().add(body.bytes()).value(), accepted});
+void TraceWriter::published(protocol::SessionId session, const wire::Publish& head, const protocol::Payload& body, bool accepted) {
+  tap_.published({session, head.first_n, head.count, protocol::Lane{}, head.level, checker::Digest().add(body.bytes()).value(), accepted});
 }
 
 void TraceWriter::record(protocol::TimePoint now, const protocol::Engine& engine, const protocol::Outbox& outbox) {

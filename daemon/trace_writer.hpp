@@ -17,8 +17,7 @@ class TraceWriter {
   /// Appends to `path`. Throws StartError.
   TraceWriter(const std::string& path, protocol::TimePoint now, const protocol::NodeId& self, bool with_disk);
 
-  void published(protocol::TimePoint now, protocol::SessionId session, const wire::Publish& head, const protocol::Payload& body,
-                 bool accepted);
+  void published(protocol::SessionId session, const wire::Publish& head, const protocol::Payload& body, bool accepted);
   /// What the engine has just given. Where an epoch begins, also what this node's log brings into it.
   void record(protocol::TimePoint now, const protocol::Engine& engine, const protocol::Outbox& outbox);
   /// An orderly end.

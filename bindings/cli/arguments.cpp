@@ -13,7 +13,7 @@ namespace vsync::cli {
 namespace {
 
 const std::map<std::string, Level> levels{
-    {"agreed", Level::agreed}, {"uniform", Level::uniform}, {"safe", Level::safe}, {"durable", Level::durable}};
+    {"agreed", Level::agreed}, {"uniform", Level::uniform}, {"safe", Level::safe}, {"durable", Level::durable}, {"fifo", Level::fifo}};
 const std::map<std::string, DeliverOn> confirmations{{"uniform", DeliverOn::uniform}, {"safe", DeliverOn::safe}, {"durable", DeliverOn::durable}};
 const std::map<std::string, std::optional<bool>> waits{{"fail", false}, {"wait", true}};
 
@@ -100,7 +100,7 @@ struct Parser {
     CLI::App* command = app.add_subcommand("pub", "Publish TEXT, or each line of standard input, to a topic");
     command->add_option("TOPIC", pub.topic, "For example news.world")->required()->type_name("");
     command->add_option("TEXT", text, "The message; without it, one message per line of standard input")->type_name("");
-    add_choice(command, "--level", pub.level, levels, "How it is to be confirmed: agreed (default), uniform, safe, durable")->type_name("LEVEL");
+    add_choice(command, "--level", pub.level, levels, "How it is to be confirmed: agreed (default), uniform, safe, durable, or fifo: no order but its publisher's")->type_name("LEVEL");
     command->add_option("--key", pub.key, "Key of the last value it replaces")->type_name("KEY");
     command->add_option("--header", headers, "A header, NAME=VALUE; may be repeated")->type_name("NAME=VALUE")->check(check_header)
         ->allow_extra_args(false);

@@ -29,6 +29,9 @@ constexpr Safety safety[] = {
     {"causality", causality},
     {"group_views_identical", group_views_identical},
     {"resync_names_what_was_lost", resync_names_what_was_lost},
+    {"fifo_publisher_order", fifo_publisher_order},
+    {"fifo_delivered_once", fifo_delivered_once},
+    {"fifo_virtual_synchrony", fifo_virtual_synchrony},
     {"uniform_marks_not_early", uniform_marks_not_early},
     {"safe_marks_not_early", safe_marks_not_early},
     {"uniform_is_never_lost", uniform_is_never_lost},
@@ -56,7 +59,7 @@ struct Progress {
 constexpr Progress progress[] = {
     {"settles_on_the_connected", settles_on_the_connected}, {"nobody_waits", nobody_waits},
     {"everything_resolved", everything_resolved},           {"same_end", same_end},
-    {"quiet_when_idle", quiet_when_idle},
+    {"fifo_same_end", fifo_same_end},                       {"quiet_when_idle", quiet_when_idle},
 };
 
 }  // namespace

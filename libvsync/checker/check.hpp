@@ -1,6 +1,6 @@
 #pragma once
 // check: the properties of DESIGN's section 8 over a trace. Each is one function with its definition and source above it (views.cpp,
-// delivery.cpp, confirmation.cpp, sessions.cpp, liveness.cpp). Time is near-linear in the length of the trace.
+// delivery.cpp, fifo.cpp, confirmation.cpp, sessions.cpp, liveness.cpp). Time is near-linear in the length of the trace.
 
 #include <cstddef>
 #include <optional>

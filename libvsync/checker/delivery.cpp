@@ -46,6 +46,15 @@ std::optional<std::size_t> first_difference(const std::vector<const Delivered*>&
 // view only, and its publisher is one. (Chockler et al., property 4.4.)
 void delivered_in_its_view(const History& history, Report& report) {
   const auto& events = history.trace().events;
+  std::map<std::tuple<NodeId, protocol::SessionId, std::uint64_t>, std::set<ViewId>> sent_in;
+  for (const Life& life : history.lives()) {
+    ViewId current;
+    for (const EventIndex at : life.events) {
+      if (const auto* installed = std::get_if<ViewInstalled>(&events[at].body)) current = installed->view.id;
+      const auto* publish = std::get_if<Published>(&events[at].body);
+      if (publish && publish->accepted) sent_in[{life.node, publish->session, publish->first_n}].insert(current);
+    }
+  }
   for (const Life& life : history.lives()) {
     const protocol::View* current = nullptr;
     for (const EventIndex at : life.events) {
@@ -58,6 +67,10 @@ void delivered_in_its_view(const History& history, Report& report) {
       } else if (!current->rank_of(delivered->publisher)) {
         report.add(name_of(life.node) + " delivered " + name_of(delivered->first) + " of " + name_of(delivered->publisher) +
                    ", no member of " + name_of(*current));
+      } else if (const auto sent = sent_in.find({delivered->publisher, delivered->session, delivered->first_n});
+                 sent != sent_in.end() && !sent->second.contains(of)) {
+        report.add(name_of(life.node) + " delivered " + name_of(delivered->first) + " of " + name_of(delivered->publisher) +
+                   ", which was sent in " + name_of(*sent->second.begin()));
       }
     }
   }
@@ -172,14 +185,15 @@ void virtual_synchrony(const History& history, Report& report) {
 namespace {
 
 /// Before each message of a tail stands everything its publisher had delivered when it published, also what lost its place in the
-/// order: messages that the cut moved from the ordinary range into the tail.
+/// order: messages that the cut moved from the ordinary range into the tail. Fifo messages are no answers.
 void tail_is_causal(const LaneDeliveries& here, const LaneDeliveries& longest, const NodeId& node, Report& report) {
   std::map<Content, std::size_t> displaced;
   for (std::size_t i = here.ordinary.size(); i < longest.ordinary.size(); ++i) displaced.emplace(content_of(*longest.ordinary[i]), i);
   std::vector<bool> done(longest.ordinary.size(), false);
   std::size_t prefix = here.ordinary.size();
   for (const Delivered* delivered : here.tail) {
-    if (prefix < longest.ordinary.size() && longest.ordinary[prefix]->first.seq <= delivered->after) {
+    const bool answers = delivered->level != protocol::Level::fifo;
+    if (answers && prefix < longest.ordinary.size() && longest.ordinary[prefix]->first.seq <= delivered->after) {
       report.add(name_of(node) + " delivered " + name_of(delivered->first) + " of " + name_of(delivered->publisher) + " without " +
                  name_of(longest.ordinary[prefix]->first) + ", which its publisher had delivered before");
       return;
@@ -205,7 +219,7 @@ void causality(const History& history, Report& report) {
         current = installed->view.id;
         last.clear();
       } else if (const auto* delivered = std::get_if<Delivered>(&body)) {
-        if (delivered->first.seq < protocol::tail_begin) last[delivered->first.lane] = end_of(*delivered) - 1;
+        if (!delivered->ahead() && delivered->first.seq < protocol::tail_begin) last[delivered->first.lane] = end_of(*delivered) - 1;
       } else if (const auto* publish = std::get_if<Published>(&body); publish && publish->accepted) {
         known.try_emplace({life.node, publish->session, publish->first_n}, current, last[publish->lane]);
       }

@@ -72,7 +72,12 @@ void History::install(EventIndex at, std::size_t life, const ViewInstalled& inst
 
 void History::deliver(std::size_t life, const Delivered& delivered) {
   if (lives_[life].stays.empty()) return;  // delivered_in_its_view tells of it
-  LaneDeliveries& lane = stays_[lives_[life].stays.back()].lanes[delivered.first.lane];
+  Stay& stay = stays_[lives_[life].stays.back()];
+  if (delivered.ahead()) {
+    stay.fifo.push_back(&delivered);
+    return;
+  }
+  LaneDeliveries& lane = stay.lanes[delivered.first.lane];
   (delivered.first.seq >= protocol::tail_begin ? lane.tail : lane.ordinary).push_back(&delivered);
 }
 

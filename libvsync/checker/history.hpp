@@ -17,7 +17,7 @@ namespace vsync::checker {
 
 using EventIndex = std::size_t;
 
-/// Deliveries of one lane, in the order in which they were handed out.
+/// Deliveries of one lane, in the order in which they were handed out. Fifo messages stand in the order as markers.
 struct LaneDeliveries {
   std::vector<const Delivered*> ordinary;
   std::vector<const Delivered*> tail;
@@ -30,6 +30,7 @@ struct Stay {
   std::size_t view = 0;
   EventIndex installed_at = 0;
   std::map<protocol::Lane, LaneDeliveries> lanes;
+  std::vector<const Delivered*> fifo;    ///< fifo messages as they were handed out
   std::vector<const GroupView*> group_views;
   std::optional<std::size_t> next_view;  ///< what this life installed after it
 };

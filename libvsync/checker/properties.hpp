@@ -49,6 +49,12 @@ void causality(const History& history, Report& report);
 void group_views_identical(const History& history, Report& report);
 void resync_names_what_was_lost(const History& history, Report& report);
 
+// fifo.cpp
+void fifo_publisher_order(const History& history, Report& report);
+void fifo_delivered_once(const History& history, Report& report);
+void fifo_virtual_synchrony(const History& history, Report& report);
+void fifo_same_end(const History& history, const Liveness& liveness, Report& report);
+
 // confirmation.cpp
 void uniform_marks_not_early(const History& history, Report& report);
 void safe_marks_not_early(const History& history, Report& report);

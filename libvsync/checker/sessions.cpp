@@ -62,6 +62,11 @@ void outcomes_true(const History& history, Report& report) {
       }
     }
   }
+  for (const Stay& stay : history.stays()) {
+    for (const Delivered* fifo : stay.fifo) {
+      for (std::uint32_t i = fifo->skip; i < fifo->count; ++i) anywhere.insert({fifo->session, fifo->first_n + i});
+    }
+  }
   const auto stands_at = [&](const Resolved& resolved) {
     if (resolved.first == Position{}) return anywhere.contains({resolved.session, resolved.first_n});
     auto found = at_position.upper_bound(resolved.first);
@@ -72,7 +77,10 @@ void outcomes_true(const History& history, Report& report) {
       return false;
     }
     const std::uint64_t offset = resolved.first.seq - delivered.first.seq;
-    return offset >= delivered.skip && offset < delivered.count && delivered.first_n + offset == resolved.first_n;
+    // A fifo message stands there as a marker, and was handed out elsewhere.
+    const bool fifo = delivered.level == protocol::Level::fifo;
+    const bool handed_out = fifo ? anywhere.contains({resolved.session, resolved.first_n}) : offset >= delivered.skip;
+    return handed_out && offset < delivered.count && delivered.first_n + offset == resolved.first_n;
   };
   std::map<std::tuple<NodeId, SessionId, std::uint64_t>, int> open;
   for (const TraceEvent& event : history.trace().events) {

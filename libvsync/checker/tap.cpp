@@ -1,5 +1,6 @@
 #include "checker/tap.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "checker/digest.hpp"
@@ -169,11 +170,22 @@ void Tap::record_frame(Trace& trace, TimePoint time, const protocol::Frame& fram
   }
 }
 
+void Tap::tell_published(Trace& trace, TimePoint time) {
+  for (const Published& publish : published_) trace.add(time, self_, publish);
+  published_.clear();
+}
+
 void Tap::record(Trace& trace, TimePoint time, const protocol::NodeId& self, const protocol::Outbox& outbox) {
+  // A caller gives the engine its frames before it gives it its sessions' publishes.
+  auto installs = std::count_if(outbox.events.begin(), outbox.events.end(), [](const protocol::Event& event) {
+    return std::holds_alternative<protocol::ViewInstalled>(event);
+  });
+  if (installs == 0) tell_published(trace, time);
   // Events first: what one input delivers before it begins a ballot is delivered before the promise.
   for (const protocol::Event& event : outbox.events) {
     record_event(trace, time, event);
     if (std::holds_alternative<protocol::Resynced>(event)) become(trace, time, self);
+    if (std::holds_alternative<protocol::ViewInstalled>(event) && --installs == 0) tell_published(trace, time);
   }
   for (const protocol::Write& write : outbox.writes) {
     if (write.state) record_write(trace, time, *write.state);

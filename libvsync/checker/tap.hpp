@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <tuple>
+#include <vector>
 
 #include "checker/trace.hpp"
 #include "protocol/durable_log.hpp"
@@ -20,8 +21,9 @@ class Tap {
   /// Resynced event still belongs to the former one.
   void record(Trace& trace, protocol::TimePoint time, const protocol::NodeId& self, const protocol::Outbox& outbox);
 
-  /// A session's publish and what the engine said to it.
-  void published(Trace& trace, protocol::TimePoint time, const Published& publish) { trace.add(time, self_, publish); }
+  /// A session's publish and what the engine said to it. It is told with the next outbox: behind the view that the engine had installed
+  /// by then, and before what came of it.
+  void published(const Published& publish) { published_.push_back(publish); }
 
   /// What the node's durable log holds.
   void logged(Trace& trace, protocol::TimePoint time, const protocol::DurableLog& log, std::uint16_t lanes);
@@ -34,6 +36,7 @@ class Tap {
   [[nodiscard]] const protocol::NodeId& self() const { return self_; }
 
  private:
+  void tell_published(Trace& trace, protocol::TimePoint time);
   void record_write(Trace& trace, protocol::TimePoint time, const protocol::PersistentState& state);
   void record_frame(Trace& trace, protocol::TimePoint time, const protocol::Frame& frame);
   void record_progress(Trace& trace, protocol::TimePoint time, const protocol::NodeId& node, const protocol::ViewId& view,
@@ -44,6 +47,7 @@ class Tap {
   void become(Trace& trace, protocol::TimePoint time, const protocol::NodeId& self);
 
   protocol::NodeId self_;
+  std::vector<Published> published_;  ///< since the last outbox
   // What was told already: frames repeat themselves, a trace doesn't.
   using BallotKey = std::tuple<protocol::NodeId, protocol::ViewId, protocol::Ballot>;
   std::set<BallotKey> answered_, accepted_, values_;

@@ -50,6 +50,8 @@ struct Delivered {
   protocol::Level level = protocol::Level::agreed;
   protocol::Seq after;
   std::uint64_t digest = 0;
+  /// Fifo messages that are handed out: `first` isn't their place, which follows as a marker.
+  [[nodiscard]] bool ahead() const { return level == protocol::Level::fifo && skip < count; }
   bool operator==(const Delivered&) const = default;
 };
 

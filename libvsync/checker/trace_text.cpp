@@ -136,7 +136,7 @@ void io(A& a, protocol::Lane& lane) { a.number(lane.value); }
 template <class A>
 void io(A& a, protocol::Rank& rank) { a.number(rank.value); }
 template <class A>
-void io(A& a, protocol::Level& level) { io_enum(a, level, protocol::Level::durable); }
+void io(A& a, protocol::Level& level) { io_enum(a, level, protocol::Level::fifo); }
 template <class A>
 void io(A& a, protocol::NodeId& node) {
   a.name(node.name), a.text('/'), a.number(node.incarnation.counter), a.text('/'), a.number(node.incarnation.random);

@@ -14,7 +14,7 @@ static_assert(same<ErrorCode>(wire::ErrorCode::no_such_group) == ErrorCode::no_s
 static_assert(same<ErrorCode>(wire::ErrorCode::session_moved) == ErrorCode::session_moved);
 static_assert(same<ErrorCode>(wire::ErrorCode::already_member) == ErrorCode::already_member);
 static_assert(same<ErrorCode>(wire::ErrorCode::not_primary) == ErrorCode::not_primary);
-static_assert(same<Level>(wire::Level::durable) == Level::durable);
+static_assert(same<Level>(wire::Level::fifo) == Level::fifo);
 static_assert(same<wire::DeliverOn>(DeliverOn::durable) == wire::DeliverOn::durable);
 static_assert(same<ComponentState>(wire::ComponentState::blocked) == ComponentState::blocked);
 static_assert(same<LeaveReason>(wire::LeaveReason::expired) == LeaveReason::expired);

@@ -83,7 +83,7 @@ const Event* EventReader::next_message() {
     auto* message = std::get_if<Message>(&event_);
     if (message == nullptr) message = &event_.emplace<Message>();
     message->position = to_public(head.first);
-    message->position.seq += index;
+    if (head.level != wire::Level::fifo) message->position.seq += index;
     fill_message(record);
     return &event_;
   }

@@ -81,8 +81,10 @@ void IoLoop::handle(wire::ToClient&& message, zmq::message_t&& body) {
 
 void IoLoop::on(wire::Deliver&& deliver, zmq::message_t&& body) {
   if (deliver.count == 0) return;
-  last_position_ = deliver.first;
-  last_position_->seq = last_position_->seq + (deliver.count - 1);
+  if (deliver.level != wire::Level::fifo) {
+    last_position_ = deliver.first;
+    last_position_->seq = last_position_->seq + (deliver.count - 1);
+  }
   received_bytes_ += body.size();
   if (goodbye_said_) {
     const std::lock_guard lock(shared_.mutex);

@@ -12,6 +12,7 @@ const char* name_of(Level level) {
     case Level::uniform: return "uniform";
     case Level::safe: return "safe";
     case Level::durable: return "durable";
+    case Level::fifo: return "fifo";
   }
   return "unknown";
 }

@@ -12,14 +12,20 @@
 namespace vsync::protocol {
 
 /// What the publisher wants confirmed. The order never waits for it.
-enum class Level : std::uint8_t { agreed, uniform, safe, durable };
+enum class Level : std::uint8_t {
+  agreed,
+  uniform,
+  safe,
+  durable,
+  fifo,  ///< no order but the publisher's: handed out ahead of its place in the lane's order
+};
 
 /// Messages `first` .. `first + count - 1` of their publisher's stream in one lane and view. The order never splits a chunk.
 struct Chunk {
   Seqno first;
   std::uint32_t count = 0;
   /// The highest position of this lane and view that the publisher's daemon had delivered when it published: what these
-  /// messages may be an answer to. The tail of a cut is sorted by it, which keeps causality.
+  /// messages may be an answer to. The tail of a cut is sorted by it, which keeps causality. Fifo messages answer nothing.
   Seq after;
   Lane lane;
   Level level = Level::agreed;

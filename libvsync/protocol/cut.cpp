@@ -50,19 +50,27 @@ LaneCut compute_cut(std::size_t members, std::span<const Holdings> answers) {
 }
 
 std::vector<TailChunk> compute_tail(const LaneCut& cut, std::span<const Stream> streams, std::span<const Seqno> delivered) {
-  std::vector<TailChunk> tail;
-  if (mutant(Mutant::cut_without_tail)) return tail;
-  for (std::uint16_t r = 0; r < streams.size(); ++r) {
+  struct Placed {
+    Seq after;  ///< grows along a stream
+    TailChunk entry;
+  };
+  std::vector<Placed> placed;
+  for (std::uint16_t r = 0; r < streams.size() && !mutant(Mutant::cut_without_tail); ++r) {
+    Seq after;
     for (const Chunk& chunk : streams[r].chunks()) {
       if (chunk.first <= delivered[r]) continue;
       if (chunk.last() > cut.held[r]) break;
-      if (chunk.after > cut.end() && !mutant(Mutant::tail_keeps_orphan_causes)) break;
-      tail.push_back({Rank{r}, &chunk});
+      if (chunk.level != Level::fifo) after = std::max(after, chunk.after);
+      if (after > cut.end() && !mutant(Mutant::tail_keeps_orphan_causes)) break;
+      placed.push_back({after, {Rank{r}, &chunk}});
     }
   }
-  std::sort(tail.begin(), tail.end(), [](const TailChunk& a, const TailChunk& b) {
-    return std::tie(a.chunk->after, a.publisher, a.chunk->first) < std::tie(b.chunk->after, b.publisher, b.chunk->first);
+  std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
+    return std::tie(a.after, a.entry.publisher, a.entry.chunk->first) < std::tie(b.after, b.entry.publisher, b.entry.chunk->first);
   });
+  std::vector<TailChunk> tail;
+  tail.reserve(placed.size());
+  for (const Placed& each : placed) tail.push_back(each.entry);
   return tail;
 }
 

@@ -29,7 +29,7 @@ struct TailChunk {
 /// The tail: what is held beyond `delivered` (by rank, the last message of the kept prefix), in the order of the tail: by the
 /// position its publisher had delivered, rank, seqno. A message that may answer a position beyond the kept prefix is left out (that
 /// position's payload is lost, or nobody knows any more what stood there), and so is what its publisher sent later: a cause must never
-/// be missing where its effect is delivered.
+/// be missing where its effect is delivered. Fifo messages answer nothing: they stand behind their publisher's earlier ones.
 [[nodiscard]] std::vector<TailChunk> compute_tail(const LaneCut& cut, std::span<const Stream> streams, std::span<const Seqno> delivered);
 
 }  // namespace vsync::protocol

@@ -180,6 +180,7 @@ void Engine::Parts::deliver_available() {
       hand_out({in_view->view.id.epoch, in_view->view.id.number, Lane{static_cast<std::uint16_t>(i)}, next->first}, publisher, chunk,
                next->ordered_at);
     }
+    hand_out_ahead(Lane{static_cast<std::uint16_t>(i)});
   }
 }
 
@@ -187,7 +188,7 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
   if (chunk.ops) {
     Position at = first;
     for (const DirectoryOp& op : *chunk.ops) {
-      directory.apply(op, publisher, at, out.events);
+      apply_record(op, publisher, at);
       ++at.seq;
     }
     return;
@@ -201,7 +202,8 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
     const Position reported = admission.skip > 0 && admission.known ? admission.first_position_of_duplicate.value_or(Position{}) : first;
     outcomes[chunk.lane.value].placed(last, reported, admission.known);
   }
-  const std::uint32_t markers = admission.known ? admission.skip : chunk.count;
+  if (chunk.level == Level::fifo) hand_out_at_its_place(first, publisher, chunk, admission);
+  const std::uint32_t markers = admission.known && chunk.level != Level::fifo ? admission.skip : chunk.count;
   emit(Delivered{first, publisher, chunk, markers, ordered_at});
   if (chunk.level == Level::durable && markers < chunk.count) store(first, publisher, chunk, ordered_at);
 }

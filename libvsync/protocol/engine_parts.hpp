@@ -3,6 +3,7 @@
 //
 //   engine.cpp             inputs, outputs, timers, status
 //   engine_order.cpp       streams, order, delivery, acknowledgements, marks, fetches of the installed view
+//   engine_fifo.cpp        what is handed out ahead of the order
 //   engine_view_change.cpp ballots: answering, gathering, accepting, installing
 //   engine_durable.cpp     what is logged on disk, and how a log that lacks something is completed
 //   engine_membership.cpp  who should be in the next view: suspicion, joiners, formation, restart, leave, rejoin
@@ -22,6 +23,7 @@
 #include "protocol/durable_log.hpp"
 #include "protocol/engine.hpp"
 #include "protocol/failure_detector.hpp"
+#include "protocol/fifo_numbers.hpp"
 #include "protocol/lane.hpp"
 #include "protocol/outcomes.hpp"
 #include "protocol/rank_set.hpp"
@@ -66,6 +68,7 @@ struct InView {
   bool wedged = false;
   bool loaded = false;
   std::vector<LaneReplica> lanes;
+  std::vector<FifoNumbers> fifo;           ///< by lane
   RankSet installed_by;                    ///< members known to have installed this view
   TimePoint confirm_from;                  ///< no uniform mark before: an excluded sequencer's lease may last so long
   bool member_lost = false;                ///< from a view that something unconfirmed was published in
@@ -269,6 +272,14 @@ struct Engine::Parts {
   [[nodiscard]] Duration silence(Rank rank) const;
   template <class Has>
   [[nodiscard]] Rank whom_to_ask(Rank first, const Fetching& fetching, Has has) const;
+
+  // ---- engine_fifo.cpp
+  /// Hands out what may go ahead of the order.
+  void hand_out_ahead(Lane lane);
+  /// The place of a fifo chunk: hands out what of it didn't go ahead.
+  void hand_out_at_its_place(Position first, const NodeId& publisher, const Chunk& chunk, const Admission& admission);
+  void hand_out_fifo(Position behind, const NodeId& publisher, const Chunk& chunk, std::uint32_t skip);
+  void apply_record(const DirectoryOp& op, const NodeId& publisher, Position at);
 
   // ---- engine_view_change.cpp
   void on_frame(const Frame& frame, const Prepare& prepare);

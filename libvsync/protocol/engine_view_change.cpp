@@ -335,6 +335,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   auto fresh = std::make_unique<InView>(next, own);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     fresh->lanes.emplace_back(fresh->view, next.sequencers[i]);
+    fresh->fifo.emplace_back();
     fresh->fetch.emplace_back(next.size() + 1);
     fresh->load.emplace_back(next.size());
   }

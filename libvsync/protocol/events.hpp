@@ -17,12 +17,18 @@ namespace vsync::protocol {
 
 /// A chunk of application messages at its place. The first `skip` messages are markers: positions whose messages were
 /// delivered earlier (a retry), and must not be handed out again.
+///
+/// Fifo messages come twice: first to be handed out, then (skip == chunk.count) as markers at their place in the order. What is handed
+/// out has no place: `first` is the position that was delivered last in this lane and view (seq 0: none), for all of its messages.
 struct Delivered {
   Position first;
   NodeId publisher;
   Chunk chunk;
   std::uint32_t skip = 0;
-  std::int64_t ordered_at = 0;  ///< wall clock of the sequencer; 0 in the tail of a cut
+  std::int64_t ordered_at = 0;  ///< wall clock of the sequencer; 0 in the tail of a cut, and for fifo messages that are handed out
+
+  /// Fifo messages that are handed out: they don't stand at `first`.
+  [[nodiscard]] bool ahead() const { return chunk.level == Level::fifo && skip < chunk.count; }
 };
 
 /// This node is in a new view. Everything before this event belongs to the former one.

@@ -40,7 +40,7 @@ struct OrderedRun {
 
 /// What one lane of view v ends with. `runs` give the order from `base` + 1 up to the end of the kept prefix; then comes
 /// the tail: the messages up to `held` that the prefix doesn't have, but for those that may answer a position beyond the prefix
-/// and what their publishers sent after them. Everybody computes the tail by the same rule from the same chunks.
+/// (fifo messages answer nothing) and what their publishers sent after them. Everybody computes the tail by the same rule from the same chunks.
 struct LaneCut {
   Seq base;
   std::vector<OrderedRun> runs;

@@ -13,6 +13,7 @@ LaneReplica::LaneReplica(const View& view, Rank sequencer)
       stability_(view),
       held_seqno_(view.size()),
       delivered_seqno_(view.size()),
+      ahead_(view.size()),
       known_sent_(view.size()) {}
 
 bool LaneReplica::advance_held() {
@@ -39,6 +40,12 @@ std::optional<LaneReplica::Next> LaneReplica::next() const {
 void LaneReplica::pop(const Next& next) {
   delivered_ = delivered_ + next.chunk->count;
   delivered_seqno_[next.publisher.value] = next.chunk->last();
+}
+
+const Chunk* LaneReplica::next_of(Rank publisher) const {
+  const Seqno first = std::max(delivered_seqno_[publisher.value], ahead_[publisher.value]) + 1;
+  const Stream& stream = streams_[publisher.value];
+  return first <= stream.end() ? &stream.at(first) : nullptr;
 }
 
 std::vector<Run> LaneReplica::unordered() const {

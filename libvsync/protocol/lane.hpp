@@ -46,6 +46,12 @@ class LaneReplica {
   [[nodiscard]] Seq delivered() const { return delivered_; }
   [[nodiscard]] Seqno delivered_of(Rank publisher) const { return delivered_seqno_[publisher.value]; }
 
+  /// Fifo messages are handed out ahead of the order. The next chunk of `publisher` that is neither delivered nor handed out ahead;
+  /// null if it isn't held.
+  [[nodiscard]] const Chunk* next_of(Rank publisher) const;
+  void hand_out_ahead(Rank publisher, const Chunk& chunk) { ahead_[publisher.value] = chunk.last(); }
+  [[nodiscard]] bool handed_out_ahead(Rank publisher, const Chunk& chunk) const { return chunk.last() <= ahead_[publisher.value]; }
+
   /// (sequencer) Runs that can be ordered now: everything received and not ordered.
   [[nodiscard]] std::vector<Run> unordered() const;
 
@@ -82,6 +88,7 @@ class LaneReplica {
   std::vector<Seqno> held_seqno_;
   Seq delivered_;
   std::vector<Seqno> delivered_seqno_;
+  std::vector<Seqno> ahead_;  ///< by publisher: the last message handed out ahead
   std::vector<Seqno> known_sent_;
   Seq known_ordered_;
   Term known_term_{1};

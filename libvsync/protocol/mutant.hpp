@@ -40,6 +40,9 @@ enum class Mutant : std::uint8_t {
   durable_before_disk,            // durable as soon as it is held
   cut_not_stored,                 // the cut is confirmed before its durable messages are on disk
   disks_not_compared,             // a restart formation takes the first disk's log and not the longest
+  fifo_overtakes,                 // a fifo message doesn't wait for its publisher's earlier ordered ones
+  fifo_again_at_its_place,        // what was handed out ahead is handed out again where it stands in the order
+  fifo_forgotten_at_the_cut,      // fifo messages that a view ends before are not handed out
   count_,
 };
 

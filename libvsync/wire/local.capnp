@@ -24,7 +24,7 @@ struct Member {
   application @2 :Text;
 }
 
-enum Level { agreed @0; uniform @1; safe @2; durable @3; }
+enum Level { agreed @0; uniform @1; safe @2; durable @3; fifo @4; }
 
 # ---- application to daemon
 
@@ -160,8 +160,10 @@ struct OutcomeRun {
 }
 
 # Body: the records, as the publisher's library built them. The first `skip` were delivered earlier.
+# Fifo messages have no position of their own: `first` is the last one that the daemon had delivered, for all of them (seq 0: none in
+# this view), and says nothing about how far the application's stream has come.
 struct Deliver {
-  first @0 :Position;
+  first @0 :Position;         # of the first message; the others follow it
   count @1 :UInt32;
   skip @2 :UInt32;
   publisherNode @3 :Text;

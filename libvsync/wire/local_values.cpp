@@ -2,7 +2,7 @@
 
 namespace vsync::wire {
 
-static_assert(static_cast<int>(schema::Level::DURABLE) == static_cast<int>(Level::durable));
+static_assert(static_cast<int>(schema::Level::FIFO) == static_cast<int>(Level::fifo));
 
 void write(schema::SessionId::Builder out, const SessionId& session) {
   out.setHigh(session.high);

@@ -174,10 +174,12 @@ struct Heartbeat {
   relay @14 :List(LaneRelay); # empty with less than three members
 }
 
-enum Level { agreed @0; uniform @1; safe @2; durable @3; }
+# How a message is to be confirmed. `fifo` messages stand in the order like others, and are handed out ahead of it.
+enum Level { agreed @0; uniform @1; safe @2; durable @3; fifo @4; }
 
 # `count` messages that one session published together. Either they are applications' messages: `session` is set, `ops` empty and
-# `payloadBytes` of the body are theirs. Or they are directory records: `ops` has `count` of them, and there is no session or payload.
+# `payloadBytes` of the body are theirs. Or they are directory records: `ops` has `count` of them, there is no session or payload, and
+# they are never fifo.
 struct Chunk {
   count @0 :UInt32;
   payloadBytes @1 :UInt32;

@@ -9,7 +9,7 @@ namespace vsync::wire {
 namespace {
 
 static_assert(static_cast<int>(peer_schema::NodeState::RETURNING) == static_cast<int>(protocol::NodeState::returning));
-static_assert(static_cast<int>(peer_schema::Level::DURABLE) == static_cast<int>(protocol::Level::durable));
+static_assert(static_cast<int>(peer_schema::Level::FIFO) == static_cast<int>(protocol::Level::fifo));
 
 void write(capnp::List<peer_schema::LaneProgress>::Builder out, const std::vector<protocol::LaneProgress>& lanes) {
   for (unsigned i = 0; i < out.size(); ++i) {
@@ -69,7 +69,7 @@ protocol::Chunk read_chunk(peer_schema::Chunk::Reader in, Payloads& payloads, co
   protocol::Chunk chunk;
   chunk.count = in.getCount();
   chunk.after = read_seq(in.getAfter(), fields.after);
-  chunk.level = read_enum(in.getLevel(), protocol::Level::durable, fields.level);
+  chunk.level = read_enum(in.getLevel(), protocol::Level::fifo, fields.level);
   chunk.session = {.high = in.getSessionHigh(), .low = in.getSessionLow()};
   chunk.first_n = in.getFirstN();
   const std::size_t payload_bytes = in.getPayloadBytes();
@@ -77,6 +77,7 @@ protocol::Chunk read_chunk(peer_schema::Chunk::Reader in, Payloads& payloads, co
   if (in.hasOps()) {
     require(chunk.session.empty(), fields.chunk, "has directory records and a session");
     require(payload_bytes == 0, fields.chunk, "has directory records and a payload");
+    require(chunk.level != protocol::Level::fifo, fields.chunk, "has directory records that are fifo");
     const auto ops = in.getOps();
     require(ops.size() == chunk.count, fields.chunk, "has another number of directory records than it counts");
     chunk.ops = std::make_shared<const protocol::DirectoryOps>(read(ops));

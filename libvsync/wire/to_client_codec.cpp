@@ -182,8 +182,8 @@ Deliver read(schema::Deliver::Reader in) {
   deliver.publisher_session = read_session(in.getPublisherSession(), "deliver: publisher");
   deliver.ordered_at = in.getOrderedAt();
   deliver.filter = in.getFilter();
-  deliver.level = read_enum(in.getLevel(), Level::durable, "deliver: level");
-  require_run(deliver.first.seq.value, deliver.count, "deliver");
+  deliver.level = read_enum(in.getLevel(), Level::fifo, "deliver: level");
+  require_run(deliver.level == Level::fifo ? 1 : deliver.first.seq.value, deliver.count, "deliver");
   require(deliver.count <= batch_messages_max, "deliver", "the batch has too many messages");
   require(deliver.skip <= deliver.count, "deliver", "skips more messages than there are");
   return deliver;

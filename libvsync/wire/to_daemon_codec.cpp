@@ -81,7 +81,7 @@ Leave read(schema::Leave::Reader in) { return {.request = in.getRequest(), .grou
 Publish read(schema::Publish::Reader in) {
   const Publish publish{.first_n = in.getFirstN(),
                         .count = in.getCount(),
-                        .level = read_enum(in.getLevel(), Level::durable, "publish: level"),
+                        .level = read_enum(in.getLevel(), Level::fifo, "publish: level"),
                         .fail_when_blocked = in.getFailWhenBlocked(),
                         .topic_runs = in.getTopicRuns()};
   require_run(publish.first_n, publish.count, "publish");

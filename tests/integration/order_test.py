@@ -3,7 +3,7 @@
 
 import unittest
 
-from support import ClusterTest
+from support import VIEW_WITHIN_S, ClusterTest, roles
 
 
 class Order(ClusterTest):
@@ -35,6 +35,26 @@ class Order(ClusterTest):
             subscriber.wait_message(publisher.line(publisher.sent - 1))
             mine = [data for _, _, data in subscriber.messages() if data.startswith(f"{publisher.node}-")]
             self.assertEqual(mine, publisher.lines())
+
+    def test_fifo_messages_keep_their_publishers_order_and_reach_all_survivors_of_a_crash(self):
+        lab = self.lab(3)
+        victim = roles(lab.wait_common_view())["sequencer"]
+        survivors = [node for node in lab.nodes if node != victim]
+        subscribers = [self.subscriber(lab, node, "prices") for node in survivors]
+        publishers = [self.publisher(lab, node, "prices", rate=400, options=("--level", "fifo")) for node in survivors]
+        for subscriber in subscribers:
+            subscriber.wait_count(300)
+        lab.kill(victim)
+        lab.wait_common_view(survivors, VIEW_WITHIN_S)
+        for subscriber in subscribers:
+            subscriber.wait_count(len(subscriber.messages()) + 300)
+        for publisher in publishers:
+            self.assert_ok(publisher)
+        for subscriber in subscribers:
+            self.assert_complete(subscriber, publishers)
+            for publisher in publishers:
+                mine = [data for _, _, data in subscriber.messages() if data.startswith(f"{publisher.node}-")]
+                self.assertEqual(mine, publisher.lines())
 
     def test_a_pattern_and_the_topics_it_matches_share_one_order(self):
         lab = self.lab(3)

@@ -48,6 +48,7 @@ std::optional<protocol::Level> level_of(const std::string& word) {
   if (word == "uniform") return protocol::Level::uniform;
   if (word == "safe") return protocol::Level::safe;
   if (word == "durable") return protocol::Level::durable;
+  if (word == "fifo") return protocol::Level::fifo;
   return std::nullopt;
 }
 

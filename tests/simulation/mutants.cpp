@@ -48,7 +48,10 @@ constexpr const char* names[] = {"none",
                                  "leave_without_cut",
                                  "durable_before_disk",
                                  "cut_not_stored",
-                                 "disks_not_compared"};
+                                 "disks_not_compared",
+                                 "fifo_overtakes",
+                                 "fifo_again_at_its_place",
+                                 "fifo_forgotten_at_the_cut"};
 static_assert(std::size(names) == mutant_count, "every broken rule has a name here");
 
 constexpr unsigned seconds_per_seed = 30;

@@ -121,7 +121,7 @@ bool Node::publish(const checker::Published& publish, protocol::Payload payload,
     if (!accepted) error = result.error();
     checker::Published told = publish;
     told.accepted = accepted;
-    tap_->published(around_.trace, around_.schedule.now(), told);
+    tap_->published(told);
   });
   return accepted;
 }

@@ -15,6 +15,7 @@ const char* name_of_level(protocol::Level level) {
     case protocol::Level::uniform: return "uniform";
     case protocol::Level::safe: return "safe";
     case protocol::Level::durable: return "durable";
+    case protocol::Level::fifo: return "fifo";
   }
   return "?";
 }
@@ -41,7 +42,8 @@ struct Words {
     return std::string(e.accepted ? "publishes " : "refuses ") + run(e.session, e.first_n, e.count) + " " + name_of_level(e.level);
   }
   std::string operator()(const Delivered& e) const {
-    std::string text = "delivers " + name_of(e.first) + " +" + std::to_string(e.count) + ": " + name_of(e.publisher) + " message " +
+    std::string text = (e.ahead() ? "delivers behind " : "delivers ") + name_of(e.first) + " +" + std::to_string(e.count) + ": " +
+                       name_of(e.publisher) + (e.level == protocol::Level::fifo ? " fifo message " : " message ") +
                        std::to_string(e.stream.value) + ", " + run(e.session, e.first_n, e.count) + ", after " + std::to_string(e.after.value);
     return e.skip == 0 ? text : text + ", skipping " + std::to_string(e.skip);
   }

@@ -105,7 +105,7 @@ void Session::pump(std::deque<Node>& nodes) {
 void Session::publish_burst() {
   for (std::uint64_t i = random_.between(0, options_.burst_max); i > 0; --i) {
     const auto count = static_cast<std::uint32_t>(random_.between(1, options_.run_messages_max));
-    add_run(count, static_cast<Level>(random_.below(4)), random_.between(1, options_.payload_max));
+    add_run(count, static_cast<Level>(random_.below(5)), random_.between(1, options_.payload_max));
   }
 }
 

@@ -17,6 +17,11 @@ enum class Level : std::uint8_t {
   /// as long as so many of them come back with their disks as their last view needs to go on. Its outcome and marks take a disk's sync
   /// longer. A subscriber that was away gets the durable messages it missed, as far back as the daemons keep them (durable_keep_bytes).
   durable,
+  /// No order but the publisher's own: handed out as soon as it is there and all that its publisher sent before is handed out, also
+  /// ahead of what others sent before it. It crosses no view, answers nothing (what its publisher had seen may come later), has no
+  /// place in the order, no marks, and no replay. Members that stay together get the same ones. For feeds where a loss at a crash
+  /// hardly matters and microseconds do.
+  fifo,
 };
 
 /// When a subscription hands out its messages.

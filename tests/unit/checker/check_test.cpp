@@ -176,6 +176,38 @@ TEST(Checker, TheOneLeftBehindMayHaveDeliveredLess) {
   EXPECT_THAT(story.broken(), IsEmpty());
 }
 
+TEST(Checker, FifoMessagesGoAheadOfTheOrder) {
+  Story story = one_message();
+  story.publish(b, 2).publish(c, 3).deliver({a, b, c}, fifo_message(at(1, 1), b, 2, 2));
+  story.deliver({a, b, c}, message(at(1, 2), c, 1, 3)).deliver({a, b, c}, fifo_marker(at(1, 3), b, 2, 2));
+  EXPECT_THAT(story.broken(), IsEmpty());
+}
+
+TEST(Checker, AFifoMessageDoesNotOvertakeItsPublisher) {
+  Story story = one_message();
+  story.publish(b, 2).publish(b, 3).deliver({a}, fifo_message(at(1, 1), b, 3, 3)).deliver({a}, message(at(1, 2), b, 2, 2));
+  EXPECT_THAT(story.broken(), ElementsAre("fifo_publisher_order"));
+}
+
+TEST(Checker, AFifoMessageIsHandedOutOnce) {
+  Story story = one_message();
+  story.publish(b, 2).deliver({a}, fifo_message(at(1, 1), b, 2, 2)).deliver({a}, fifo_message(at(1, 2), b, 3, 2));
+  EXPECT_THAT(story.broken(), Contains("fifo_delivered_once"));
+}
+
+TEST(Checker, WhoGoesTogetherWasHandedTheSameFifoMessages) {
+  Story story = one_message();
+  story.publish(b, 2).deliver({a}, fifo_message(at(1, 1), b, 2, 2));
+  story.ballot(1, first_ballot, second_view, {a, b}, {a, b}).install({a, b}, second_view);
+  EXPECT_THAT(story.broken(), ElementsAre("fifo_virtual_synchrony"));
+}
+
+TEST(Checker, AFifoMessageCrossesNoView) {
+  Story story = to_the_second_view();
+  story.publish(b, 2).install({a, b}, second_view).deliver({a, b}, fifo_message(at(2, 0), b, 1, 2));
+  EXPECT_THAT(story.broken(), ElementsAre("delivered_in_its_view"));
+}
+
 TEST(Checker, AMessageSaysTrulyWhatItMayAnswer) {
   Story story = one_message();
   story.publish(a, 2).deliver({a}, message(at(1, 2), a, 1, 2, 0));

@@ -55,6 +55,20 @@ inline Delivered message(Position position, const NodeId& publisher, std::uint64
           .after = Seq{after}, .digest = 1000 + n};
 }
 
+/// The same one as a fifo message that is handed out when the order has come to `behind`.
+inline Delivered fifo_message(Position behind, const NodeId& publisher, std::uint64_t stream, std::uint64_t n) {
+  Delivered made = message(behind, publisher, stream, n);
+  made.level = Level::fifo;
+  return made;
+}
+
+/// And what stands at its place.
+inline Delivered fifo_marker(Position position, const NodeId& publisher, std::uint64_t stream, std::uint64_t n) {
+  Delivered made = fifo_message(position, publisher, stream, n);
+  made.skip = made.count;
+  return made;
+}
+
 /// Each call adds one event a millisecond after the one before.
 class Story {
  public:

@@ -52,6 +52,7 @@ TEST(Arguments, PubTakesLevelKeyHeadersAndRate) {
 
 TEST(Arguments, EveryLevelHasItsName) {
   EXPECT_EQ(parse_line({"pub", "t", "--level", "durable", "x"}).as<PubArguments>().level, Level::durable);
+  EXPECT_EQ(parse_line({"pub", "t", "--level", "fifo", "x"}).as<PubArguments>().level, Level::fifo);
   EXPECT_EQ(parse_line({"sub", "t", "--on-confirm", "durable"}).as<SubArguments>().deliver_on, DeliverOn::durable);
   EXPECT_EQ(parse_line({"sub", "t", "--on-confirm", "safe"}).as<SubArguments>().deliver_on, DeliverOn::safe);
 }
@@ -105,7 +106,7 @@ TEST(Arguments, WhatCannotBeUnderstoodIsAUsageErrorOnStandardError) {
 
 TEST(Arguments, AComplaintSaysWhatIsAllowed) {
   const auto complaint = [](std::vector<const char*> words) { return parse_line(std::move(words)).err; };
-  EXPECT_THAT(complaint({"pub", "t", "--level", "best"}), StartsWith("vsync: --level: 'best' is none of agreed, durable, safe, uniform"));
+  EXPECT_THAT(complaint({"pub", "t", "--level", "best"}), StartsWith("vsync: --level: 'best' is none of agreed, durable, fifo, safe, uniform"));
   EXPECT_THAT(complaint({"sub", "t", "--on-confirm", "agreed"}), StartsWith("vsync: --on-confirm: 'agreed' is none of durable, safe, uniform"));
   EXPECT_THAT(complaint({"pub", "t", "--when-blocked", "pray"}), HasSubstr("none of fail, wait"));
   for (const char* rate : {"0", "-1", "x", "1x", "nan", "inf", ""}) {

@@ -142,6 +142,22 @@ TEST_F(LocalSessionsTest, AStreamMayWaitForSafeAndDurableAtOnce) {
   }
 }
 
+TEST_F(LocalSessionsTest, FifoMessagesWaitForNoConfirmationButNotInFrontOfWhatWaits) {
+  Client client = connect();
+  ASSERT_TRUE(client.open(1));
+  ASSERT_TRUE(client.join("g", wire::DeliverOn::safe));
+  client.send(wire::Publish{1, 1, protocol::Level::fifo, false, 1}, body_of("g", 1));
+  client.send(wire::Publish{2, 1, protocol::Level::durable, false, 1}, body_of("g", 1));
+  client.send(wire::Publish{3, 2, protocol::Level::fifo, false, 1}, body_of("g", 2));
+  for (const auto& [level, count] : {std::pair{protocol::Level::fifo, 1u}, {protocol::Level::durable, 1u}, {protocol::Level::fifo, 2u}}) {
+    const auto deliver = client.expect<wire::Deliver>();
+    ASSERT_TRUE(deliver);
+    EXPECT_EQ(deliver->level, level);
+    EXPECT_EQ(deliver->count, count);
+  }
+  EXPECT_FALSE(client.expect<wire::Deliver>(100ms)) << "their places in the order are nobody's business";
+}
+
 TEST_F(LocalSessionsTest, DurableMessagesAreMarkedDurableAndOthersAreNot) {
   Client client = connect();
   ASSERT_TRUE(client.open(1));

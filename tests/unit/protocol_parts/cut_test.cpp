@@ -171,6 +171,35 @@ TEST(Tail, KeepsEachPublishersOrder) {
   EXPECT_THAT(tail_of(cut, streams, seqnos({1})), ElementsAre(Message{0, 2}, Message{0, 3}));
 }
 
+Chunk fifo(std::uint64_t first, std::uint64_t after) {
+  Chunk made = chunk(first, 1, after);
+  made.level = Level::fifo;
+  return made;
+}
+
+TEST(Tail, AFifoMessageStandsBehindItsPublishersEarlierOnesAndAnswersNothing) {
+  std::vector<Stream> streams(2);
+  streams[0].insert(fifo(1, 9));
+  streams[0].insert(chunk(2, 1, 2));
+  streams[0].insert(fifo(3, 9));
+  streams[1].insert(chunk(1, 1, 1));
+  LaneCut cut;
+  cut.base = Seq{3};
+  cut.held = seqnos({3, 1});
+  EXPECT_THAT(tail_of(cut, streams, seqnos({0, 0})), ElementsAre(Message{0, 1}, Message{1, 1}, Message{0, 2}, Message{0, 3}));
+}
+
+TEST(Tail, AFifoMessageBehindOneThatIsLeftOutIsLeftOut) {
+  std::vector<Stream> streams(1);
+  streams[0].insert(fifo(1, 0));
+  streams[0].insert(chunk(2, 1, 5));
+  streams[0].insert(fifo(3, 0));
+  LaneCut cut;
+  cut.base = Seq{3};
+  cut.held = seqnos({3});
+  EXPECT_THAT(tail_of(cut, streams, seqnos({0})), ElementsAre(Message{0, 1}));
+}
+
 TEST(Tail, AReplyWhoseCauseIsLostIsLeftOutWithAllThatFollowed) {
   std::vector<Stream> streams(1);
   streams[0].insert(chunk(1, 1, 1));

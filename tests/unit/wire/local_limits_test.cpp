@@ -111,12 +111,16 @@ TEST(LocalLimits, FreeTextIsUtf8AndBounded) {
 
 TEST(LocalLimits, EnumerantsOfANewerVersionAreRefused) {
   Publish message = publish();
-  message.level = static_cast<Level>(4);
+  message.level = static_cast<Level>(5);
   EXPECT_EQ(error_of(ToDaemon{message}), "publish: level: is no value that this version knows");
   EXPECT_EQ(error_of(ToDaemon{Join{.request = 1, .group = "a", .deliver_on = static_cast<DeliverOn>(4)}}),
             "join: deliver on: is no value that this version knows");
   EXPECT_EQ(error_of(ToClient{Error{.code = static_cast<ErrorCode>(static_cast<int>(ErrorCode::no_such_group) + 1)}}),
             "error: code: is no value that this version knows");
+}
+
+TEST(LocalLimits, NothingConfirmsFifoMessages) {
+  EXPECT_EQ(error_of(ToClient{Mark{.level = Level::fifo}}), "mark: level: is no value that this version knows");
 }
 
 TEST(LocalLimits, MessagesOfANewerVersionAreRefused) {

@@ -137,6 +137,9 @@ TEST(PeerLimits, AChunkIsAnApplicationsOrOfDirectoryRecords) {
   EXPECT_EQ(error_of(protocol::Data{.chunks = {both}}), "data: chunk: has directory records and a session");
   both.session = {};
   EXPECT_EQ(error_of(protocol::Data{.chunks = {both}}), "");
+  both.level = protocol::Level::fifo;
+  EXPECT_EQ(error_of(protocol::Data{.chunks = {both}}), "data: chunk: has directory records that are fifo");
+  both.level = protocol::Level::agreed;
   both.count = 3;
   EXPECT_EQ(error_of(protocol::Data{.chunks = {both}}), "data: chunk: has another number of directory records than it counts");
   both.count = 2;

@@ -32,7 +32,9 @@ class Random {
 
   protocol::SessionId session() { return {.high = bits(), .low = number(1, ~0ull)}; }
   protocol::Position position();
-  protocol::Level level() { return static_cast<protocol::Level>(number(0, 3)); }
+  protocol::Level level(protocol::Level last = protocol::Level::fifo) {
+    return static_cast<protocol::Level>(number(0, static_cast<std::uint64_t>(last)));
+  }
   protocol::LeaveReason leave_reason() { return static_cast<protocol::LeaveReason>(number(0, 4)); }
   protocol::NodeId node() { return {.name = node_name(), .incarnation = {.counter = bits(), .random = bits()}}; }
 

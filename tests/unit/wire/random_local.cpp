@@ -112,7 +112,7 @@ ToClient random_to_client(Random& random, std::size_t kind) {
     case 4: return outcome(random);
     case 5: return deliver(random);
     case 6: return group_view(random);
-    case 7: return Mark{.up_to = random.position(), .level = random.level(), .view = random.bits(), .member_lost_before = random.coin()};
+    case 7: return Mark{.up_to = random.position(), .level = random.level(Level::durable), .view = random.bits(), .member_lost_before = random.coin()};
     case 8: return State{.state = state(random), .reason = random.text(100), .view_epoch = random.bits(), .view_number = random.bits()};
     case 9: return resync(random);
     case 10: return Gap{.from = random.position(), .to = random.position(), .reason = random.text(100)};

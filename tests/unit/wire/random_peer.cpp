@@ -61,6 +61,7 @@ DirectoryOp op(Random& random) {
 Chunk chunk(Random& random, Lane lane, Seqno first) {
   Chunk chunk{.first = first, .after = seq(random), .lane = lane, .level = random.level()};
   if (random.coin()) {
+    chunk.level = random.level(Level::durable);
     chunk.ops = std::make_shared<DirectoryOps>(random.list(4, [&] { return op(random); }));
     if (chunk.ops->empty()) chunk.ops = std::make_shared<DirectoryOps>(1, op(random));
     chunk.count = static_cast<std::uint32_t>(chunk.ops->size());
