@@ -225,7 +225,7 @@ void Engine::start(TimePoint now) {
   Parts& p = *parts_;
   p.begin(now);
   p.started = true;
-  p.alone_since = now;
+  p.alone_since = p.started_at = now;
   p.emit(StateChanged{ComponentState::joining});
   p.evaluate();
   p.heartbeat();
@@ -342,13 +342,9 @@ Result<void, BootstrapError> Engine::bootstrap(TimePoint now) {
   Parts& p = *parts_;
   p.begin(now);
   if (p.disk.installed) return Unexpected{BootstrapError::has_view};
-  for (const auto& [name, peer] : p.detector.peers()) {
-    if (p.detector.hears(now, peer.node) && (peer.heartbeat.state == NodeState::operational || peer.heartbeat.state == NodeState::wedged)) {
-      return Unexpected{BootstrapError::has_peers_in_view};
-    }
-  }
-  p.forming.reset();
-  p.form_alone();
+  if (p.hears_a_view()) return Unexpected{BootstrapError::has_peers_in_view};
+  p.bootstrap_wanted = true;
+  p.evaluate();
   p.settle();
   return {};
 }

@@ -91,7 +91,8 @@ class Engine {
   void leave(TimePoint now);
   /// True when a leave is complete: nobody waits for this node any more.
   [[nodiscard]] bool left() const;
-  /// An operator's one-shot command: the first view is this node alone.
+  /// An operator's one-shot command: the first view is this node alone. A node that has just started listens first, and drops it if a
+  /// peer is in a view after all.
   Result<void, BootstrapError> bootstrap(TimePoint now);
 
   /// Moves everything that waits into `out`, whose vectors are cleared first; capacities are reused.

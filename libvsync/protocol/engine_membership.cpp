@@ -274,7 +274,9 @@ void Engine::Parts::evaluate_outside() {
   become(ComponentState::joining);
   if (coordinator || silent_until > persisted) return;
   if (returning) try_restart();
-  else if (!disk.installed) try_formation();
+  else if (disk.installed) return;
+  else if (bootstrap_wanted) try_bootstrap();
+  else try_formation();
 }
 
 void Engine::Parts::become(ComponentState state) {
@@ -301,6 +303,22 @@ void Engine::Parts::enter_first_view() {
   install(decision.value.next, false, false);
   for (const Member& member : decision.value.next.members) {
     if (member.node != self) send(member.node, Decided{{decision}});
+  }
+}
+
+bool Engine::Parts::hears_a_view() const {
+  return std::any_of(detector.peers().begin(), detector.peers().end(), [&](const auto& entry) {
+    return detector.hears(now, entry.second.node) && in_a_view(entry.second.heartbeat.state);
+  });
+}
+
+// Who has just started doesn't hear yet who is there.
+void Engine::Parts::try_bootstrap() {
+  if (hears_a_view()) {
+    bootstrap_wanted = false;
+  } else if (now - started_at >= config.suspect_after_min * 2) {
+    forming.reset();
+    form_alone();
   }
 }
 
@@ -360,7 +378,7 @@ void Engine::Parts::try_formation() {
 
 void Engine::Parts::on_frame(const Frame& frame, const Form& form) {
   const bool lowest = std::none_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < frame.from.name; });
-  if (in_view || disk.installed || !lowest || frame.from.name > self.name || !form.view.rank_of(self)) return;
+  if (in_view || disk.installed || bootstrap_wanted || !lowest || frame.from.name > self.name || !form.view.rank_of(self)) return;
   disk.cluster = frame.cluster;
   send_after(persist(), frame.from, Formed{form.view.id});
 }

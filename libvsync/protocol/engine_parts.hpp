@@ -161,6 +161,7 @@ struct Engine::Parts {
   std::optional<Coordinator> coordinator;
   std::optional<Forming> forming;
   std::optional<FirstView> first_view;
+  bool bootstrap_wanted = false;
   std::deque<Decision> decisions;
   ComponentState component = ComponentState::joining;
   bool holding_back = false;
@@ -195,6 +196,7 @@ struct Engine::Parts {
 
   // ---- time
   bool started = false;
+  TimePoint started_at;
   TimePoint heartbeat_at;
   TimePoint retry_at;                    ///< no own ballot before
   Duration backoff{0};
@@ -337,6 +339,8 @@ struct Engine::Parts {
   void evaluate();
   void evaluate_in_view();
   void evaluate_outside();
+  [[nodiscard]] bool hears_a_view() const;
+  void try_bootstrap();
   void form_alone();
   void write_first_view(View view);
   void enter_first_view();

@@ -31,6 +31,26 @@ TEST(Formation, NeedsAllConfiguredPeers) {
   EXPECT_EQ(cluster.at("a").status().view, cluster.at("c").status().view);
 }
 
+TEST(Formation, AnOperatorMakesOneDaemonACluster) {
+  Cluster cluster({"a", "b"});
+  cluster.start("b");
+  ASSERT_TRUE(cluster.at("b").bootstrap(cluster.now()));
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.settled({"b"}); }, 3s));
+  EXPECT_EQ(cluster.at("b").bootstrap(cluster.now()).error(), BootstrapError::has_view);
+  cluster.start("a");
+  ASSERT_TRUE(cluster.at("a").bootstrap(cluster.now()));
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.settled({"a", "b"}); })) << "it joins what it didn't hear yet";
+  EXPECT_EQ(cluster.view("a").front(), "b");
+}
+
+TEST(Formation, ABootstrapIsNoPartOfAFormationOfAll) {
+  Cluster cluster({"a", "b"});
+  cluster.start_all();
+  ASSERT_TRUE(cluster.at("b").bootstrap(cluster.now()));
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.settled({"a", "b"}); }));
+  EXPECT_EQ(cluster.view("a").front(), "b");
+}
+
 struct Three : testing::Test {
   Three() : cluster({"a", "b", "c"}) {
     cluster.start_all();
