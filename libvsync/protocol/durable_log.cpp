@@ -74,6 +74,12 @@ std::optional<Position> DurableLog::forgotten(Lane lane) const {
   return found == lanes_.end() ? std::nullopt : found->second.forgotten;
 }
 
+Position DurableLog::common_part(const Position& position) const {
+  const auto behind = after(position);
+  if (behind != entries(position.lane).begin()) return std::min(position, std::prev(behind)->last());
+  return forgotten(position.lane) ? position : Position{position.epoch, 0, position.lane, Seq{}};
+}
+
 std::pair<bool, std::optional<Position>> DurableLog::agreement(const std::optional<LogMark>& mark) const {
   if (!mark) return {true, std::nullopt};
   const Entries& all = entries(mark->first.lane);

@@ -47,6 +47,9 @@ class DurableLog {
   /// Everything up to here is forgotten, if anything is.
   [[nodiscard]] std::optional<Position> forgotten(Lane lane) const;
 
+  /// The last position at or before `position` that is logged. Nothing is said against what is older than all that is kept.
+  [[nodiscard]] Position common_part(const Position& position) const;
+
   /// Where a log that ends with `mark` agrees with this one: at the mark itself, or else at the position returned (nothing: nowhere
   /// known), up to which it is to be cut back before it is compared again.
   [[nodiscard]] std::pair<bool, std::optional<Position>> agreement(const std::optional<LogMark>& mark) const;

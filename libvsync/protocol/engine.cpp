@@ -372,7 +372,13 @@ std::optional<TimePoint> Engine::next_deadline() const {
 
 NodeId Engine::self() const { return parts_->self; }
 const Directory& Engine::directory() const { return parts_->directory; }
-Position Engine::common_part(Position position) const { return parts_->ends.common_part(position); }
+Position Engine::common_part(Position position) const {
+  const Parts& p = *parts_;
+  // Of an epoch whose views nobody remembers the disks have what is left.
+  const bool forgotten = p.in_view && position.epoch < p.in_view->view.id.epoch && !p.ends.knows(position);
+  return forgotten ? p.durable_log.common_part(position) : p.ends.common_part(position);
+}
+
 const DurableLog& Engine::durable_log() const { return parts_->durable_log; }
 
 Status Engine::status() const {

@@ -14,11 +14,18 @@ void ViewEnds::learn(const std::vector<ViewEnd>& ends) {
   for (const ViewEnd& end : ends) add(end);
 }
 
-Position ViewEnds::common_part(Position position) const {
+const ViewEnd* ViewEnds::find(const Position& position) const {
   const auto end = std::find_if(ends_.begin(), ends_.end(), [&](const ViewEnd& each) {
     return each.view == ViewId{position.epoch, position.view} && each.lane == position.lane;
   });
-  if (end == ends_.end()) return position;
+  return end == ends_.end() ? nullptr : &*end;
+}
+
+bool ViewEnds::knows(const Position& position) const { return find(position) != nullptr; }
+
+Position ViewEnds::common_part(Position position) const {
+  const ViewEnd* end = find(position);
+  if (end == nullptr) return position;
   const bool in_tail = position.seq >= tail_begin && end->tail != Seq{};
   position.seq = std::min(position.seq, in_tail ? end->tail : end->ordinary);
   return position;

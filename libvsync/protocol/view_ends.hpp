@@ -25,10 +25,12 @@ class ViewEnds {
   /// Takes over what a member knows whose history this node goes on with.
   void learn(const std::vector<ViewEnd>& ends);
   [[nodiscard]] std::vector<ViewEnd> all() const { return {ends_.begin(), ends_.end()}; }
+  [[nodiscard]] bool knows(const Position& position) const;
   /// The last position at or before `position` that is in the order. Nothing is known against a view whose end isn't here.
   [[nodiscard]] Position common_part(Position position) const;
 
  private:
+  [[nodiscard]] const ViewEnd* find(const Position& position) const;
   static constexpr std::size_t kept = 256;
   std::deque<ViewEnd> ends_;
 };

@@ -10,9 +10,9 @@ DURABLE = ("--level", "durable")
 
 class Durable(ClusterTest):
 
-    def publish(self, lab, node, count, topic="ledger"):
+    def publish(self, lab, node, count, topic="ledger", options=DURABLE):
         """Publishes until `count` lines are sent and all outcomes are ok; returns the lines."""
-        publisher = self.publisher(lab, node, topic, rate=1000, options=DURABLE)
+        publisher = self.publisher(lab, node, topic, rate=1000, options=options)
         publisher.wait_sent(count)
         self.assert_ok(publisher)
         return publisher.lines()
@@ -67,6 +67,21 @@ class Durable(ClusterTest):
         lab.wait_common_view(within_s=VIEW_WITHIN_S)
         subscriber.wait(lambda event: event["event"] == "resync", "resync after the pause")
         self.assert_read(subscriber, lines)
+
+    def test_an_application_is_told_that_no_disk_has_what_it_read(self):
+        lab = self.lab(3)
+        subscriber = self.subscriber(lab, "c", "ledger")
+        kept = self.publish(lab, "a", 50)
+        forgotten = self.publish(lab, "b", 50, options=())
+        self.assert_read(subscriber, kept + forgotten)
+        last = subscriber.of_kind("message")[-1]["position"]
+        self.crash(lab, "a", "b", "c")
+        self.start(lab, "a", "b", "c")
+        _, resync = subscriber.wait(lambda event: event["event"] == "resync", "resync after the crash of all")
+        self.assertEqual(resync["orphaned"]["to"], last)
+        self.assertLessEqual(resync["last_common"]["seq"], last["seq"] - len(forgotten))
+        more = self.publish(lab, "a", 50)
+        self.assert_read(subscriber, kept + forgotten + more)
 
     def test_a_record_that_a_crash_cut_short_is_left_out(self):
         lab = self.lab(3)

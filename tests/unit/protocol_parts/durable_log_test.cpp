@@ -37,6 +37,21 @@ TEST_F(StoredLog, HoldsEntriesInTheirOrderAndEachOnce) {
   EXPECT_THAT(seqs(), ElementsAre(3, 5, 9));
 }
 
+TEST_F(StoredLog, TellsHowMuchOfWhatWasReadItHas) {
+  EXPECT_EQ(log.common_part(at(1, 5)), at(0, 0));
+  log.apply(entry(1, 3));
+  log.apply(entry(1, 5, 2, 4));
+  EXPECT_EQ(log.common_part(at(1, 2)), at(0, 0));
+  EXPECT_EQ(log.common_part(at(1, 4)), at(1, 3));
+  EXPECT_EQ(log.common_part(at(1, 7)), at(1, 7));
+  EXPECT_EQ(log.common_part(at(1, 9)), at(1, 8));
+  EXPECT_EQ(log.common_part(at(2, 1)), at(1, 8));
+  DurableLog small{1};
+  small.apply(entry(1, 3));
+  small.apply(entry(1, 5));
+  EXPECT_EQ(small.common_part(at(1, 4)), at(1, 4)) << "is older than what is kept";
+}
+
 TEST_F(StoredLog, TellsHowFarItReachesInAViewWithoutItsTail) {
   EXPECT_EQ(log.end_in(view_id(1), lane), Seq{});
   log.apply(entry(1, 3, 1, 2));
