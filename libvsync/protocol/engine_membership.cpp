@@ -151,6 +151,11 @@ void Engine::Parts::doubt_what_was_told_before_waking() {
   if (!may_go_on(in_view->view, heard)) doubt_since = woke_at;
 }
 
+std::uint32_t Engine::Parts::recent_exclusions(const std::string& name) const {
+  const auto record = exclusions.find(name);
+  return record == exclusions.end() || now - record->second.last > exclusions_forgotten_after ? 0 : record->second.count;
+}
+
 std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
   std::vector<NodeId> joiners;
   for (const auto& [name, peer] : detector.peers()) {
@@ -168,10 +173,7 @@ std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
       continue;
     }
     const TimePoint since = mutual_since.try_emplace(name, now).first->second;
-    const auto record = exclusions.find(name);
-    const std::uint32_t repeats = record == exclusions.end() || now - record->second.last > exclusions_forgotten_after
-                                      ? 0
-                                      : std::min<std::uint32_t>(record->second.count, 5);
+    const std::uint32_t repeats = std::min(recent_exclusions(name), 5u);
     if (now - since >= config.admit_after * (repeats > 1 ? 1 << (repeats - 1) : 1)) joiners.push_back(node);
   }
   return joiners;

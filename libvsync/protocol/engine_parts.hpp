@@ -360,6 +360,7 @@ struct Engine::Parts {
   [[nodiscard]] std::vector<Heard> heard() const;
   [[nodiscard]] std::optional<RankSet> clique() const;
   [[nodiscard]] bool suspected(Rank rank) const;
+  [[nodiscard]] std::uint32_t recent_exclusions(const std::string& name) const;
   [[nodiscard]] std::vector<NodeId> eligible_joiners(RankSet members);
   [[nodiscard]] bool sequencer_stuck() const;
   [[nodiscard]] bool heard_from_primary(TimePoint since) const;

@@ -132,7 +132,10 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
     if (peer.heartbeat.view == view.id) round = std::max(round, peer.heartbeat.promised.round);
     if (detector.hears(now, peer.node)) plan.patience = std::max(plan.patience, detector.timeout(peer));
   }
-  plan.patience += backoff;  // after a failure more is granted: disks may be slower than T
+  // Disks may be slower than T: more is granted after a failure, and where somebody is back that was left out.
+  std::uint32_t returns = 0;
+  for (const NodeId& node : acceptors) returns = std::max(returns, recent_exclusions(node.name));
+  plan.patience += backoff + plan.patience * std::min(returns, 4u);
   plan.ballot = {round + 1, own};
   plan.restart = restart;
   plan.acceptors = std::move(acceptors);

@@ -111,6 +111,7 @@ void draw_lossy(SwarmOptions& options, Random& random) {
   const Duration bulk_delay = random.chance(400) ? random.chance(500) ? 30ms : 200ms : 0ms;
   // A log that is copied in small parts takes its round trips.
   if (options.config.fetch_bytes_max != 4096) options.network.bulk_delay_max = bulk_delay;
+  if (random.chance(300)) options.write_max = 200ms;
   const std::uint64_t hosts = (std::uint64_t{1} << options.nodes.size()) - 1;
   const auto lose = [&](const Fault& first, std::uint64_t side, Duration within) {
     Fault fault;

@@ -108,5 +108,18 @@ TEST_F(Four, OneLostFrameOfAViewChangeExcludesNobody) {
   for (const char* node : {"a", "b", "c"}) EXPECT_THAT(cluster.all<Resynced>(node), IsEmpty()) << node;
 }
 
+// An answer is on disk before it leaves. With a heavy coordinator the view goes on without whoever is late, who then comes back.
+TEST(SlowDisks, AreGrantedMoreTimeUntilAllAreIn) {
+  Cluster cluster({"a", "b", "c"});
+  cluster.configure = [](const std::string& name, Config& config) { config.weight = name == "a" ? 3 : 1; };
+  cluster.start_all();
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.settled(abc); }));
+  cluster.write_delay = 700ms;
+  cluster.crash("c");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("a").size() < 3; }));
+  cluster.start("c");
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.settled(abc); }, 30s));
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test
