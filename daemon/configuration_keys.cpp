@@ -31,6 +31,14 @@ Key milliseconds(std::string_view name, std::int64_t least, std::int64_t most, s
           }};
 }
 
+Key boolean(std::string_view name, std::function<bool&(Configuration&)> field) {
+  return {name, "true or false", [=](Configuration& c, const toml::node& node) {
+            const auto value = node.is_boolean() ? node.value<bool>() : std::nullopt;
+            if (value) field(c) = *value;
+            return value.has_value();
+          }};
+}
+
 Key text(std::string_view name, std::string allowed, std::function<std::string&(Configuration&)> field,
          std::function<bool(const std::string&)> good = [](const std::string&) { return true; }) {
   return {name, std::move(allowed), [=](Configuration& c, const toml::node& node) {
@@ -88,12 +96,8 @@ std::vector<Key> make_keys() {
       text("secret_key_file", a_path, [](auto& c) -> auto& { return c.secret_key_file; }),
       number<std::uint64_t>("peer_queue_bytes_max", mib, 4 * gib, [](auto& c) -> auto& { return c.peer_queue_bytes_max; }),
       number<std::uint32_t>("weight", 1, 1000, [](auto& c) -> auto& { return c.protocol.weight; }),
-      {"witness", "true or false",
-       [](Configuration& c, const toml::node& node) {
-         auto value = node.is_boolean() ? node.value<bool>() : std::nullopt;
-         if (value) c.protocol.witness = *value;
-         return value.has_value();
-       }},
+      boolean("witness", [](auto& c) -> auto& { return c.protocol.witness; }),
+      boolean("self_audit", [](auto& c) -> auto& { return c.protocol.self_audit; }),
       number<std::uint32_t>("min_weight", 1, 1'000'000, [](auto& c) -> auto& { return c.protocol.min_weight; }),
       text("tie_breaker", a_name, [](auto& c) -> auto& { return c.protocol.tie_breaker; }, name_or_empty),
       milliseconds("heartbeat_every_ms", 1, 10'000, [](auto& c) -> auto& { return c.protocol.heartbeat_every; }),

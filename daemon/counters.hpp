@@ -27,6 +27,7 @@ struct Counters {
   std::uint64_t deliveries_sent = 0;         ///< messages times sessions
   std::uint64_t deliveries_replayed = 0;     ///< of these, durable ones for who was away
   std::uint64_t state_writes = 0;
+  std::uint64_t divergences = 0;             ///< times that replicas were found to differ
 };
 
 /// Calls `visit(name, value)` for each.
@@ -53,6 +54,7 @@ void for_each_counter(const Counters& c, Visit&& visit) {
   visit("deliveries_sent", c.deliveries_sent);
   visit("deliveries_replayed", c.deliveries_replayed);
   visit("state_writes", c.state_writes);
+  visit("divergences", c.divergences);
 }
 
 }  // namespace vsync::daemon

@@ -130,6 +130,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   void on(const protocol::Resolved& resolved);
   void on(const protocol::StateChanged& changed);
   void on(const protocol::Resynced& resynced);
+  void on(const protocol::Diverged& diverged);
   void on(const protocol::Writable& writable);
   struct Recipient {
     Session* session = nullptr;

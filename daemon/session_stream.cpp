@@ -305,6 +305,17 @@ void LocalSessions::on(const protocol::Resynced& resynced) {
   }
 }
 
+void LocalSessions::on(const protocol::Diverged& diverged) {
+  ++counters_.divergences;
+  std::string wrong;
+  for (const protocol::NodeId& node : diverged.wrong) wrong += (wrong.empty() ? "" : ",") + node.name;
+  log_.error("the replicas of the daemons differ (memory, disk or program at fault): the wrong ones leave and reload",
+             {{"WRONG", wrong},
+              {"LANE", std::to_string(diverged.differs.lane.value)},
+              {"AGREED", std::to_string(diverged.agreed.seq.value)},
+              {"DIFFERS", std::to_string(diverged.differs.seq.value)}});
+}
+
 void LocalSessions::on(const protocol::StateChanged& changed) {
   component_ = changed.state;
   const protocol::Status status = engine_.status();

@@ -28,6 +28,7 @@ constexpr Safety safety[] = {
     {"virtual_synchrony", virtual_synchrony},
     {"causality", causality},
     {"group_views_identical", group_views_identical},
+    {"replicas_found_alike", replicas_found_alike},
     {"resync_names_what_was_lost", resync_names_what_was_lost},
     {"fifo_publisher_order", fifo_publisher_order},
     {"fifo_delivered_once", fifo_delivered_once},

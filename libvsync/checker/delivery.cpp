@@ -273,6 +273,18 @@ void group_views_identical(const History& history, Report& report) {
   }
 }
 
+// Replicas that are alike are found alike: the comparison of digests has no false alarm.
+void replicas_found_alike(const History& history, Report& report) {
+  for (const TraceEvent& event : history.trace().events) {
+    const auto* diverged = std::get_if<Diverged>(&event.body);
+    if (!diverged) continue;
+    std::string wrong;
+    for (const NodeId& node : diverged->wrong) wrong += (wrong.empty() ? "" : ", ") + name_of(node);
+    report.add(name_of(event.node) + " found that replicas differ at " + name_of(diverged->differs) + ", agreed at " + name_of(diverged->agreed) +
+               "; wrong: " + wrong);
+  }
+}
+
 // A node that was excluded names everything it delivered that the primary's chain doesn't have. (The transitional configuration
 // of Moser et al. 1994 serves the same purpose.)
 void resync_names_what_was_lost(const History& history, Report& report) {

@@ -47,6 +47,7 @@ void total_order_without_holes(const History& history, Report& report);
 void virtual_synchrony(const History& history, Report& report);
 void causality(const History& history, Report& report);
 void group_views_identical(const History& history, Report& report);
+void replicas_found_alike(const History& history, Report& report);
 void resync_names_what_was_lost(const History& history, Report& report);
 
 // fifo.cpp

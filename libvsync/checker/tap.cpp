@@ -72,6 +72,9 @@ struct ToBody {
     return Resynced{
         .last_common = event.last_common, .orphaned_from = event.orphaned_from, .orphaned_to = event.orphaned_to};
   }
+  TraceBody operator()(const protocol::Diverged& event) const {
+    return Diverged{.agreed = event.agreed, .differs = event.differs, .wrong = event.wrong};
+  }
   TraceBody operator()(const protocol::Writable&) const { return StateChanged{}; }  // never asked for
 };
 

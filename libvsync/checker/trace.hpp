@@ -108,6 +108,14 @@ struct Resynced {
   bool operator==(const Resynced&) const = default;
 };
 
+/// The replicas of the members are not alike, and these are the wrong ones.
+struct Diverged {
+  protocol::Position agreed;
+  protocol::Position differs;
+  std::vector<protocol::NodeId> wrong;
+  bool operator==(const Diverged&) const = default;
+};
+
 /// A promise for `ballot` of `view`'s instance (by a joiner: its agreement to come along).
 struct AnsweredBallot {
   protocol::ViewId view;
@@ -170,7 +178,7 @@ struct Resumed {
 };
 
 using TraceBody = std::variant<NodeStarted, Crashed, Published, Delivered, ViewInstalled, GroupView, SessionChanged, Marked, Resolved,
-                               StateChanged, Resynced, AnsweredBallot, BallotValue, AcceptedBallot, Held, Resumed, Stored, Logged>;
+                               StateChanged, Resynced, AnsweredBallot, BallotValue, AcceptedBallot, Held, Resumed, Stored, Logged, Diverged>;
 
 struct TraceEvent {
   protocol::TimePoint time;

@@ -225,12 +225,17 @@ void fields(A& a, Logged& e) {
   a.text(' ');
   a.list(e.runs, [&](Logged::Run& run) { io(a, run.first), row(a, run.count, run.session, run.first_n, run.digest); });
 }
+template <class A>
+void fields(A& a, Diverged& e) {
+  row(a, e.agreed, e.differs), a.text(' ');
+  a.list(e.wrong, [&](protocol::NodeId& node) { io(a, node); });
+}
 
 // By index in TraceBody.
 constexpr std::array<std::string_view, std::variant_size_v<TraceBody>> names = {
     "started", "crashed", "published", "delivered", "view",   "group",    "session", "marked",
     "resolved", "state",  "resync",    "answered",  "ballot", "accepted", "held",
-    "resumed",  "stored",  "logged"};
+    "resumed",  "stored",  "logged", "diverged"};
 
 template <std::size_t I = 0>
 bool read_body(Reader& reader, std::string_view name, TraceBody& body) {

@@ -27,6 +27,7 @@ struct Config {
   Duration ack_every = 2ms;            ///< an acknowledgement waits no longer for company
   Duration fetch_again_after = 20ms;   ///< a fetch is repeated, elsewhere after fetch_tries
   std::uint32_t fetch_tries = 2;
+  bool self_audit = true;              ///< replicas are compared with each other
   Duration lag_exclude_after = 10s;    ///< a member that so late doesn't hold what a uniform set held is excluded
   Duration admit_after = 700ms;        ///< a joiner and all members have heard each other for so long; more than T
 

@@ -88,6 +88,8 @@ class Directory {
   /// Equal for equal replicas. Covers what decides about later events; the runs kept for retries, whose number is a matter
   /// of each host's configuration, are not in it. Its cost grows with the sessions, not with the groups.
   [[nodiscard]] std::uint64_t digest() const;
+  /// Of the groups and their members alone; costs nothing.
+  [[nodiscard]] std::uint64_t groups_digest() const { return groups_digest_; }
 
  private:
   using Groups = std::map<std::string, Group, std::less<>>;

@@ -62,6 +62,7 @@ Engine::Parts::Parts(NodeId id, Config configuration, Restored restored, std::ui
       durable_log(config.durable_keep_bytes),
       directory(config),
       outcomes(std::max<std::size_t>(config.lanes, 1)),
+      audited(outcomes.size()),
       cut_end(outcomes.size()),
       marked(outcomes.size()) {
   VSYNC_ASSERT(self.incarnation.counter >= disk.incarnation_counter);
@@ -194,6 +195,7 @@ void Engine::Parts::heartbeat() {
   beat.heard = heard();
   if (operational()) beat.lanes = progress();
   if (stores()) beat.relay = relay();
+  if (in_view && config.self_audit) beat.audit = audit_told();
   const bool used = disk.installed.has_value();
   const auto frame = std::make_shared<const Frame>(Frame{used ? disk.cluster : ClusterId{}, self, NodeId{}, std::move(beat)});
   for (const std::string& peer : config.peers) out.frames.push_back({peer, frame, false});
@@ -271,6 +273,7 @@ void Engine::on_tick(TimePoint now) {
   p.begin(now);
   if (now >= p.heartbeat_at) {
     if (p.in_view) p.watch_lag();
+    if (p.in_view) p.judge();
     p.heartbeat();
     p.evaluate();
     p.expire_sessions();

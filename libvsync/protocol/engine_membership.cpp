@@ -28,6 +28,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Heartbeat& heartbeat) {
   if (in_view && heartbeat.view == in_view->view.id && heartbeat.state == NodeState::operational) {
     on_progress(frame.from, heartbeat.lanes, heartbeat.congested);
     on_relay(frame.from, heartbeat.relay);
+    compare(frame.from, heartbeat);
   }
   show_decisions(frame, heartbeat);
   evaluate();
@@ -81,8 +82,9 @@ bool Engine::Parts::tells_wedged(Rank rank) const {
   return told != nullptr && told->state == NodeState::wedged;
 }
 
+/// Members that the view is better off without.
 RankSet Engine::Parts::laggards() const {
-  RankSet late;
+  RankSet late = in_view->unlike;
   for (std::size_t i = 0; i < in_view->lag.size(); ++i) {
     const auto& lane = in_view->lag[i];
     for (std::uint16_t r = 0; r < lane.size(); ++r) {
@@ -463,11 +465,17 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
 }
 
 void Engine::Parts::rejoin(const Cut* cut) {
+  const auto unlike = in_view->audit.found();
+  if (unlike) {
+    (void)tell_divergence();
+    distrust_log();
+  }
   const View& view = in_view->view;
   const LaneReplica& lane = in_view->lanes.front();
   const auto at = [&](Seq seq) { return Position{view.id.epoch, view.id.number, Lane{}, seq}; };
   const bool known = cut != nullptr && !cut->lanes.empty();
-  const Seq kept = std::min(lane.delivered(), known ? cut->lanes.front().end() : lane.stability().uniform());
+  const Seq common = known ? cut->lanes.front().end() : lane.stability().uniform();
+  const Seq kept = std::min({lane.delivered(), common, unlike && unlike->lane == Lane{} ? unlike->agreed : common});
   Resynced resynced{at(kept), std::nullopt, std::nullopt};
   if (lane.delivered() > kept) {
     resynced.orphaned_from = at(kept + 1);

@@ -173,7 +173,8 @@ void Engine::Parts::deliver_available() {
     if (!in_view->loaded && !mutant(Mutant::learner_delivers_unloaded)) continue;
     while (const auto next = lane.next()) {
       // A copy: handing out may publish nothing, but forgetting happens behind it.
-      const Chunk chunk = *next->chunk;
+      Chunk chunk = *next->chunk;
+      if (mutant(Mutant::flips_a_payload)) flip_once(next->first, chunk);
       const NodeId publisher = in_view->view.at(next->publisher).node;
       lane.pop(*next);
       if (chunk.level == Level::uniform || chunk.level == Level::safe) in_view->ack_now = true;
@@ -191,6 +192,7 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
       apply_record(op, publisher, at);
       ++at.seq;
     }
+    if (config.self_audit) in_view->audits[chunk.lane.value].add_records(first.seq, publisher, chunk, directory.groups_digest());
     return;
   }
   Admission admission = directory.admit(chunk.session, chunk.lane, chunk.first_n, chunk.count, first);
@@ -204,6 +206,7 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
   }
   if (chunk.level == Level::fifo) hand_out_at_its_place(first, publisher, chunk, admission);
   const std::uint32_t markers = admission.known && chunk.level != Level::fifo ? admission.skip : chunk.count;
+  if (config.self_audit) in_view->audits[chunk.lane.value].add(first.seq, publisher, chunk, markers);
   emit(Delivered{first, publisher, chunk, markers, ordered_at});
   if (chunk.level == Level::durable && markers < chunk.count) store(first, publisher, chunk, ordered_at);
 }

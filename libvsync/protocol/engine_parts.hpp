@@ -4,6 +4,7 @@
 //   engine.cpp             inputs, outputs, timers, status
 //   engine_order.cpp       streams, order, delivery, acknowledgements, marks, fetches of the installed view
 //   engine_fifo.cpp        what is handed out ahead of the order
+//   engine_audit.cpp       comparing this replica with the others
 //   engine_view_change.cpp ballots: answering, gathering, accepting, installing
 //   engine_durable.cpp     what is logged on disk, and how a log that lacks something is completed
 //   engine_membership.cpp  who should be in the next view: suspicion, joiners, formation, restart, leave, rejoin
@@ -69,6 +70,11 @@ struct InView {
   bool loaded = false;
   std::vector<LaneReplica> lanes;
   std::vector<FifoNumbers> fifo;           ///< by lane
+  std::vector<LaneAudit> audits;           ///< by lane
+  Audit audit;
+  std::optional<TimePoint> audit_alarm;    ///< since when a difference is known that wasn't judged
+  RankSet wrong;                           ///< members whose replicas were found to be others
+  RankSet unlike;                          ///< of these, those that the view goes on without
   RankSet installed_by;                    ///< members known to have installed this view
   TimePoint confirm_from;                  ///< no uniform mark before: an excluded sequencer's lease may last so long
   bool member_lost = false;                ///< from a view that something unconfirmed was published in
@@ -170,6 +176,7 @@ struct Engine::Parts {
   TimePoint leaving_since;
   std::optional<Decision> farewell; ///< (leaving) the change that leaves this node out, while those that stay may lack it
   bool returning = false;          ///< restarted with an installed view on disk, and not in a view since
+  std::vector<std::uint64_t> audited;  ///< by lane: the digest of what was delivered before this view
   std::vector<std::optional<Position>> cut_end;  ///< by lane: end of what was delivered before this view
   std::vector<Confirmed> marked;   ///< by lane: the last marks
 
@@ -216,6 +223,7 @@ struct Engine::Parts {
   };
   std::map<std::string, Exclusions> exclusions;
   std::map<SessionId, TimePoint> homeless_since;
+  bool flipped = false;                  ///< (Mutant::flips_a_payload)
 
   // ---- counters
   std::uint64_t dropped_frames = 0;
@@ -282,6 +290,14 @@ struct Engine::Parts {
   void hand_out_at_its_place(Position first, const NodeId& publisher, const Chunk& chunk, const Admission& admission);
   void hand_out_fifo(Position behind, const NodeId& publisher, const Chunk& chunk, std::uint32_t skip);
   void apply_record(const DirectoryOp& op, const NodeId& publisher, Position at);
+
+  // ---- engine_audit.cpp
+  void flip_once(Seq first, Chunk& chunk);
+  [[nodiscard]] std::vector<std::vector<AuditPlace>> audit_told() const;
+  void compare(const NodeId& from, const Heartbeat& heartbeat);
+  void judge();
+  RankSet tell_divergence();
+  void distrust_log();
 
   // ---- engine_view_change.cpp
   void on_frame(const Frame& frame, const Prepare& prepare);

@@ -316,6 +316,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
     directory = Directory(config);
     std::fill(cut_end.begin(), cut_end.end(), std::nullopt);
   }
+  for (std::size_t i = 0; i < audited.size(); ++i) audited[i] = state_kept && in_view ? in_view->audits[i].digest() : 0;
   settle_log(in_view ? in_view->view.id : ViewId{}, std::nullopt);
   if (next.at(own).loaded) disk.log_reaches = next.id;
   log_copy.reset();
@@ -339,6 +340,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     fresh->lanes.emplace_back(fresh->view, next.sequencers[i]);
     fresh->fifo.emplace_back();
+    fresh->audits.emplace_back(next.id, audited[i]);
     fresh->fetch.emplace_back(next.size() + 1);
     fresh->load.emplace_back(next.size());
   }
@@ -410,7 +412,7 @@ void Engine::Parts::give_snapshot() {
     lacking = true;
     if (!again) continue;
     const DirectoryState& state = *v.snapshot;
-    send(member.node, Snapshot{v.view.id, mutant(Mutant::snapshot_late) ? directory.snapshot() : state, ends.all(), !durable_log.empty()}, true);
+    send(member.node, Snapshot{v.view.id, mutant(Mutant::snapshot_late) ? directory.snapshot() : state, ends.all(), !durable_log.empty(), audited}, true);
   }
   if (again) v.snapshot_sent = now;
   if (!lacking) v.snapshot.reset();
@@ -429,6 +431,10 @@ void Engine::Parts::on_frame(const Frame& frame, const Snapshot& snapshot) {
 void Engine::Parts::load() {
   directory = Directory::from(in_view->state_given->directory, config);
   ends.learn(in_view->state_given->ends);
+  for (std::size_t i = 0; i < audited.size() && i < in_view->state_given->audited.size(); ++i) {
+    audited[i] = in_view->state_given->audited[i];
+    in_view->audits[i] = LaneAudit(in_view->view.id, audited[i]);
+  }
   in_view->state_given.reset();
   disk.log_reaches = in_view->view.id;
   persist();

@@ -116,10 +116,17 @@ struct Resynced {
   std::optional<Position> orphaned_to;
 };
 
+/// The members' replicas are not alike: the order, a payload or the directory is another one at `wrong`, which leave and reload.
+struct Diverged {
+  Position agreed;   ///< last known position up to which they were equal; seq 0: from the beginning of the view on
+  Position differs;  ///< first known one at which they weren't
+  std::vector<NodeId> wrong;
+};
+
 /// Local publishers may go on (after PublishError::window_full).
 struct Writable {};
 
 using Event = std::variant<Delivered, ViewInstalled, GroupViewChanged, SessionChanged, Marked, Resolved, StateChanged, Resynced,
-                           Writable>;
+                           Diverged, Writable>;
 
 }  // namespace vsync::protocol

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/audit.hpp"
 #include "protocol/chunk.hpp"
 #include "protocol/directory_state.hpp"
 #include "protocol/durable_log.hpp"
@@ -139,6 +140,7 @@ struct Heartbeat {
   std::vector<Heard> heard;
   std::vector<LaneProgress> lanes;    ///< of `view`
   std::vector<LaneRelay> relay;       ///< of `view`; empty with less than three members
+  std::vector<std::vector<AuditPlace>> audit;  ///< of `view`, by lane: what the sender's replica has come to; only from one that is loaded
 };
 
 /// Who: a member, to every other. Chunks of one publisher's stream of one lane, in order without a gap. From the publisher
@@ -266,6 +268,7 @@ struct Snapshot {
   DirectoryState directory;
   std::vector<ViewEnd> ends;
   bool logged = false;  ///< there are durable messages before `view`: a FetchLog gives them
+  std::vector<std::uint64_t> audited;  ///< by lane: the digest of what was delivered before `view`
 };
 
 /// Who: a member that isn't loaded, to the giver of its snapshot, for what was durable before `view`; or (restart formation) a disk that

@@ -43,6 +43,7 @@ enum class Mutant : std::uint8_t {
   fifo_overtakes,                 // a fifo message doesn't wait for its publisher's earlier ordered ones
   fifo_again_at_its_place,        // what was handed out ahead is handed out again where it stands in the order
   fifo_forgotten_at_the_cut,      // fifo messages that a view ends before are not handed out
+  flips_a_payload,                // a daemon named c hands out one payload with a flipped bit
   count_,
 };
 

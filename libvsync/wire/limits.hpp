@@ -29,6 +29,7 @@ inline constexpr std::size_t nesting_max = 16;
 inline constexpr std::size_t members_max = 64;                    ///< of a view; ranks are below
 inline constexpr std::size_t nodes_heard_max = 256;               ///< named by one heartbeat or answer: members, joiners, former incarnations
 inline constexpr std::size_t lanes_max = 256;
+inline constexpr std::size_t audit_places_max = 128;              ///< of one lane in a heartbeat
 inline constexpr std::size_t runs_max = 1u << 20;                 ///< of order, in one lane of one frame
 inline constexpr std::size_t chunks_max = 1u << 16;               ///< of one Data frame
 inline constexpr std::size_t log_entries_max = 1u << 17;          ///< of one LogPart frame

@@ -172,7 +172,13 @@ struct Heartbeat {
   lanes @12 :List(LaneProgress);
   congested @13 :Bool;        # asks all publishers to wait: its applications read more slowly than others publish
   relay @14 :List(LaneRelay); # empty with less than three members
+  audit @15 :List(LaneAudit); # by lane; only from one that is loaded
 }
+
+# The digest of everything that the sender has delivered up to and with position `last`. Members whose digests differ at one position
+# have not delivered the same.
+struct AuditPlace { last @0 :UInt64; digest @1 :UInt64; }
+struct LaneAudit { places @0 :List(AuditPlace); } # ascending; at most 128
 
 # How a message is to be confirmed. `fifo` messages stand in the order like others, and are handed out ahead of it.
 enum Level { agreed @0; uniform @1; safe @2; durable @3; fifo @4; }
@@ -287,6 +293,7 @@ struct Snapshot {
   ends @4 :List(ViewEnd);           # oldest first
   ended @5 :List(SessionId);        # sessions that published and ended last, oldest first; at most 1024
   logged @6 :Bool;                  # there are durable messages before `view`, to be had by FetchLog
+  audited @7 :List(UInt64);         # by lane: the digest of what was delivered before `view`
 }
 
 # ---- durable messages

@@ -153,15 +153,6 @@ protocol::ViewEnd read_view_end(peer_schema::ViewEnd::Reader in) {
           .tail = read_seq(in.getTail(), field)};
 }
 
-/// Equal directories must be equal bytes, so there is one order only.
-template <class States, class Key>
-bool ascending(const States& states, const Key& key) {
-  for (std::size_t i = 1; i < states.size(); ++i) {
-    if (!(states[i - 1].*key < states[i].*key)) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 void write(capnp::List<peer_schema::DirectoryOp>::Builder out, const protocol::DirectoryOps& ops) {
@@ -177,6 +168,7 @@ void write(peer_schema::Snapshot::Builder out, const protocol::Snapshot& snapsho
   write(out.initView(), snapshot.view);
   out.setGroupViews(directory.group_views);
   out.setLogged(snapshot.logged);
+  write_numbers(out.initAudited(size_of(snapshot.audited.size())), snapshot.audited, [](std::uint64_t digest) { return digest; });
   auto sessions = out.initSessions(size_of(directory.sessions.size()));
   for (unsigned i = 0; i < sessions.size(); ++i) write(sessions[i], directory.sessions[i]);
   auto groups = out.initGroups(size_of(directory.groups.size()));
@@ -191,6 +183,7 @@ protocol::Snapshot read(peer_schema::Snapshot::Reader in) {
   protocol::Snapshot snapshot;
   snapshot.view = read_view_id(in.getView());
   snapshot.logged = in.getLogged();
+  snapshot.audited = read_list<std::uint64_t>(in.getAudited(), lanes_max, "snapshot: digests", [](std::uint64_t digest) { return digest; });
   protocol::DirectoryState& directory = snapshot.directory;
   directory.group_views = in.getGroupViews();
   directory.sessions = read_list<protocol::SessionState>(in.getSessions(), sessions_max, "snapshot: sessions", read_session_state);
@@ -199,6 +192,7 @@ protocol::Snapshot read(peer_schema::Snapshot::Reader in) {
   directory.ended = read_list<protocol::SessionId>(
       in.getEnded(), protocol::EndedSessions::kept, "snapshot: ended sessions",
       [](peer_schema::SessionId::Reader session) { return read_session(session, "snapshot: ended session"); });
+  // Equal directories must be equal bytes, so there is one order only.
   require(ascending(directory.sessions, &protocol::SessionState::session), "snapshot: sessions", "are not in ascending order");
   require(ascending(directory.groups, &protocol::GroupState::group), "snapshot: groups", "are not in ascending order");
   return snapshot;

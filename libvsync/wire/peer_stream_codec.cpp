@@ -49,6 +49,26 @@ std::vector<protocol::LaneRelay> read_relay(capnp::List<peer_schema::LaneRelay>:
   });
 }
 
+void write(capnp::List<peer_schema::LaneAudit>::Builder out, const std::vector<std::vector<protocol::AuditPlace>>& lanes) {
+  for (unsigned i = 0; i < out.size(); ++i) {
+    auto places = out[i].initPlaces(size_of(lanes[i].size()));
+    for (unsigned k = 0; k < places.size(); ++k) {
+      places[k].setLast(lanes[i][k].last.value);
+      places[k].setDigest(lanes[i][k].digest);
+    }
+  }
+}
+
+std::vector<std::vector<protocol::AuditPlace>> read_audit(capnp::List<peer_schema::LaneAudit>::Reader in, const char* field) {
+  return read_list<std::vector<protocol::AuditPlace>>(in, lanes_max, field, [&](peer_schema::LaneAudit::Reader lane) {
+    auto places = read_list<protocol::AuditPlace>(lane.getPlaces(), audit_places_max, field, [&](peer_schema::AuditPlace::Reader place) {
+      return protocol::AuditPlace{.last = read_seq(place.getLast(), field), .digest = place.getDigest()};
+    });
+    require(ascending(places, &protocol::AuditPlace::last), field, "the places are not in ascending order");
+    return places;
+  });
+}
+
 constexpr ChunkFields data_fields{
     .chunk = "data: chunk", .after = "data: after", .level = "data: level", .numbers = "data: the session's numbers of a chunk"};
 
@@ -110,6 +130,7 @@ void write(peer_schema::Heartbeat::Builder out, const protocol::Heartbeat& heart
   }
   write(out.initLanes(size_of(heartbeat.lanes.size())), heartbeat.lanes);
   write(out.initRelay(size_of(heartbeat.relay.size())), heartbeat.relay);
+  write(out.initAudit(size_of(heartbeat.audit.size())), heartbeat.audit);
 }
 
 protocol::Heartbeat read(peer_schema::Heartbeat::Reader in) {
@@ -130,6 +151,7 @@ protocol::Heartbeat read(peer_schema::Heartbeat::Reader in) {
   });
   heartbeat.lanes = read_lanes(in.getLanes(), "heartbeat: lanes");
   heartbeat.relay = read_relay(in.getRelay(), "heartbeat: relay");
+  heartbeat.audit = read_audit(in.getAudit(), "heartbeat: audit");
   return heartbeat;
 }
 

@@ -52,4 +52,13 @@ void write_numbers(List out, const Values& values, const Convert& convert) {
 
 inline unsigned size_of(std::size_t size) { return static_cast<unsigned>(size); }
 
+/// Each greater than the one before, by one of their members.
+template <class Values, class Key>
+[[nodiscard]] bool ascending(const Values& values, const Key& key) {
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    if (!(values[i - 1].*key < values[i].*key)) return false;
+  }
+  return true;
+}
+
 }  // namespace vsync::wire

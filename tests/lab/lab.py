@@ -253,14 +253,14 @@ class Lab:
 
     # ---- its daemons
 
-    def start(self, node, settings=()):
-        """Starts a daemon; `settings` ("key=value") count for this start only."""
+    def start(self, node, settings=(), program="vsyncd"):
+        """Starts a daemon; `settings` ("key=value") and the program count for this start only."""
         self._check(node)
         if self.pid(node):
             raise LabError(f"{node} is running already")
         home = self.directory / node
         spec = self.spec
-        command = [self.program("vsyncd"), "--config", str(home / "vsyncd.toml")]
+        command = [self.program(program), "--config", str(home / "vsyncd.toml")]
         if spec["trace"]:
             starts = len(list(home.glob("trace.*")))
             command += ["--set", f"trace_file={home}/trace.{starts + 1}"]

@@ -51,7 +51,8 @@ constexpr const char* names[] = {"none",
                                  "disks_not_compared",
                                  "fifo_overtakes",
                                  "fifo_again_at_its_place",
-                                 "fifo_forgotten_at_the_cut"};
+                                 "fifo_forgotten_at_the_cut",
+                                 "flips_a_payload"};
 static_assert(std::size(names) == mutant_count, "every broken rule has a name here");
 
 constexpr unsigned seconds_per_seed = 30;

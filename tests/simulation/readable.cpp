@@ -77,6 +77,11 @@ struct Words {
     if (e.orphaned_from && e.orphaned_to) text += ", orphaned " + name_of(*e.orphaned_from) + " to " + name_of(*e.orphaned_to);
     return text;
   }
+  std::string operator()(const Diverged& e) const {
+    std::string text = "finds that replicas differ at " + name_of(e.differs) + ", agreed at " + name_of(e.agreed) + "; wrong:";
+    for (const protocol::NodeId& node : e.wrong) text += " " + name_of(node);
+    return text;
+  }
   std::string operator()(const AnsweredBallot& e) const {
     return "answers " + name_of(e.ballot) + " of " + name_of(e.view) + (e.from_disk ? " from its disk" : "") + (e.own ? " (its own)" : "");
   }

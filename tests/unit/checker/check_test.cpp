@@ -242,6 +242,12 @@ TEST(Checker, GroupViewsAreTheSameEverywhere) {
   EXPECT_THAT(story.broken(), ElementsAre("group_views_identical"));
 }
 
+TEST(Checker, ADifferenceBetweenReplicasIsAFault) {
+  Story story = one_message();
+  story.tell(a, Diverged{.agreed = at(1, 0), .differs = at(1, 1), .wrong = {b}});
+  EXPECT_THAT(story.broken(), ElementsAre("replicas_found_alike"));
+}
+
 TEST(Checker, AReturningNodeNamesWhatItDeliveredInVain) {
   Story story = one_message();
   story.publish(c, 2).deliver({c}, message(at(1, 2), c, 1, 2, 1));

@@ -23,6 +23,7 @@ std::vector<TraceEvent> one_of_each() {
   add(Marked{.up_to = at(1, 5), .level = Level::safe, .of_view = view_id(2), .member_lost_before = true});
   add(Resolved{.session = session, .first_n = 1, .count = 3, .outcome = Outcome::unresolved, .first = at(1, 1)});
   add(StateChanged{protocol::ComponentState::blocked});
+  add(Diverged{.agreed = at(1, 5), .differs = at(1, 9), .wrong = {a, b}});
   add(Resynced{.last_common = at(1, 5), .orphaned_from = at(1, 6), .orphaned_to = std::nullopt});
   add(AnsweredBallot{.view = view_id(3), .ballot = {4, Rank{2}}, .from_disk = true});
   add(BallotValue{.view = view_id(3), .ballot = {4, Rank{2}}, .value = 99, .next = second_view});

@@ -147,6 +147,7 @@ class Cluster {
   }
 
   std::function<bool(const std::string& from, const std::string& to, const Frame&)> drop;
+  std::function<void(const std::string& to, Frame&)> alter;  ///< a fault of memory on the way
   std::function<void(const std::string& name, Config&)> configure;
   Duration write_delay = std::chrono::milliseconds(1);
 
@@ -167,7 +168,13 @@ class Cluster {
     for (Write& write : outbox_.writes) arrivals_.push_back({now_ + write_delay, name, node.life, nullptr, name, write});
     for (Outgoing& frame : outbox_.frames) {
       if (cut_.contains({name, frame.to}) || (drop && drop(name, frame.to, *frame.frame))) continue;
-      arrivals_.push_back({now_ + frame_delay, frame.to, 0, frame.frame, name, {}});
+      std::shared_ptr<const Frame> sent = frame.frame;
+      if (alter) {
+        Frame altered = *sent;
+        alter(frame.to, altered);
+        sent = std::make_shared<const Frame>(std::move(altered));
+      }
+      arrivals_.push_back({now_ + frame_delay, frame.to, 0, std::move(sent), name, {}});
     }
   }
 

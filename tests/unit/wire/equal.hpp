@@ -11,7 +11,7 @@ namespace vsync::wire::test {
 
 inline auto fields(const protocol::Heartbeat& b) {
   return std::tie(b.nonce, b.state, b.view, b.promised, b.loaded, b.leaving, b.congested, b.witness, b.weight, b.peers_digest, b.former, b.heard, b.lanes,
-                  b.relay);
+                  b.relay, b.audit);
 }
 inline auto fields(const protocol::Order& b) { return std::tie(b.view, b.lane, b.term, b.first, b.runs, b.hand_off, b.ordered_at); }
 inline auto fields(const protocol::Ack& b) { return std::tie(b.view, b.congested, b.lanes); }
@@ -29,7 +29,7 @@ inline auto fields(const protocol::AcceptedBallot& b) { return std::tie(b.view, 
 inline auto fields(const protocol::Decided& b) { return std::tie(b.chain); }
 inline auto fields(const protocol::Form& b) { return std::tie(b.view); }
 inline auto fields(const protocol::Formed& b) { return std::tie(b.view); }
-inline auto fields(const protocol::Snapshot& b) { return std::tie(b.view, b.directory, b.logged); }
+inline auto fields(const protocol::Snapshot& b) { return std::tie(b.view, b.directory, b.ends, b.logged, b.audited); }
 inline auto fields(const protocol::FetchLog& b) { return std::tie(b.view, b.lane, b.after); }
 inline auto fields(const protocol::LogSettled& b) { return std::tie(b.from, b.adopted); }
 inline auto fields(const protocol::LogCutBack& b) { return std::tie(b.lane, b.keep); }

@@ -184,6 +184,15 @@ TEST(PeerLimits, AHeartbeatRelaysNoMoreMembersThanAViewHas) {
   EXPECT_EQ(relay(1, 1, members_max + 1), "heartbeat: relay: the list is too long");
   EXPECT_EQ(relay(lanes_max, 0, 0), "");
   EXPECT_EQ(relay(lanes_max + 1, 0, 0), "heartbeat: relay: the list is too long");
+  const auto audit = [](std::size_t lanes, std::size_t places) {
+    std::vector<protocol::AuditPlace> lane(places);
+    for (std::size_t i = 0; i < places; ++i) lane[i].last.value = i + 1;
+    return error_of(protocol::Heartbeat{.audit = std::vector<std::vector<protocol::AuditPlace>>(lanes, lane)});
+  };
+  EXPECT_EQ(audit(2, audit_places_max), "");
+  EXPECT_EQ(audit(1, audit_places_max + 1), "heartbeat: audit: the list is too long");
+  EXPECT_EQ(audit(lanes_max + 1, 0), "heartbeat: audit: the list is too long");
+  EXPECT_EQ(error_of(protocol::Heartbeat{.audit = {{{.last = {2}}, {.last = {2}}}}}), "heartbeat: audit: the places are not in ascending order");
 }
 
 TEST(PeerLimits, AFetchAsksForSomething) {

@@ -113,6 +113,13 @@ Heartbeat heartbeat(Random& random) {
     return LaneRelay{.received = random.list(members_max, [&] { return seqno(random); }), .held = random.list(members_max, [&] { return seq(random); }),
                      .stored = random.list(members_max, [&] { return seq(random); })};
   });
+  heartbeat.audit = random.list(3, [&] {
+    std::vector<AuditPlace> places;
+    for (std::uint64_t last = random.number(1, 100), left = random.size(audit_places_max); left > 0; --left, last += random.number(1, 100)) {
+      places.push_back({.last = {last}, .digest = random.bits()});
+    }
+    return places;
+  });
   return heartbeat;
 }
 
@@ -153,6 +160,7 @@ Snapshot snapshot(Random& random) {
                     })};
   snapshot.directory.group_views = random.bits();
   snapshot.logged = random.coin();
+  snapshot.audited = random.list(3, [&] { return random.bits(); });
   auto sessions = random.list(20, [&] { return random.session(); });
   std::sort(sessions.begin(), sessions.end());
   sessions.erase(std::unique(sessions.begin(), sessions.end()), sessions.end());
