@@ -24,6 +24,8 @@ namespace vsync::daemon {
 
 namespace {
 
+constexpr std::size_t endpoints_max = 2;
+
 [[noreturn]] void refuse(const std::string& line) { throw StartError(ExitStatus::usage, line); }
 
 std::string shown(const toml::node& node) {
@@ -68,6 +70,7 @@ class Loader {
 
  private:
   void take_table(const toml::table& table);
+  std::vector<std::string> take_endpoints(const toml::node& value, const std::string& place);
   PeerConfiguration take_peer(const toml::node& node);
   void fill_in();
   void check_places();
@@ -101,6 +104,27 @@ class Loader {
   std::vector<std::string> peers_at_;  ///< of each peer
 };
 
+std::vector<std::string> Loader::take_endpoints(const toml::node& value, const std::string& place) {
+  std::vector<std::string> endpoints;
+  const auto take = [&](const toml::node& node) {
+    const auto text = node.value<std::string>();
+    const auto endpoint = node.is_string() ? parse_endpoint(*text) : std::nullopt;
+    if (!endpoint || endpoint->host == "*") {
+      const std::string given = node.is_string() ? "'" + *text + "'" : shown(node);
+      refuse(place + " = " + given + ": allowed is tcp://HOST:PORT, or a list of two of them");
+    }
+    endpoints.push_back(*text);
+  };
+  if (const toml::array* list = value.as_array()) {
+    for (const toml::node& node : *list) take(node);
+  } else {
+    take(value);
+  }
+  const bool twice = endpoints.size() == 2 && endpoints[0] == endpoints[1];
+  if (endpoints.empty() || endpoints.size() > endpoints_max || twice) refuse(place + ": allowed are one or two different addresses");
+  return endpoints;
+}
+
 PeerConfiguration Loader::take_peer(const toml::node& node) {
   static constexpr std::string_view known[] = {"name", "endpoint", "public_key", "public_key_file"};
   const toml::table* table = node.as_table();
@@ -113,6 +137,10 @@ PeerConfiguration Loader::take_peer(const toml::node& node) {
       if (known_key(key.str())) refuse(place + " is no key of a peer: the daemon's own keys stand before the first [[peer]]");
       refuse(place + " is unknown" + suggestion(key.str(), known));
     }
+    if (key == "endpoint") {
+      peer.endpoints = take_endpoints(value, place);
+      continue;
+    }
     if (!value.is_string()) refuse(place + " = " + shown(value) + ": allowed is text in quotes");
     if (key == "name") {
       if (!wire::valid_node_name(*text)) refuse(place + " = '" + *text + "': allowed is a name of 1 to 63 letters, digits, '-', '_', '.'");
@@ -123,14 +151,9 @@ PeerConfiguration Loader::take_peer(const toml::node& node) {
       peer.public_key = *text;
     }
     if (key == "public_key_file") peer.public_key = read_public_key(*text, place);
-    if (key == "endpoint") {
-      const auto endpoint = parse_endpoint(*text);
-      if (!endpoint || endpoint->host == "*") refuse(place + " = '" + *text + "': allowed is tcp://HOST:PORT");
-      peer.endpoint = *text;
-    }
   }
   std::string place = at(table->source(), "peer");
-  if (peer.name.empty() || peer.endpoint.empty()) refuse(place + ": a peer needs 'name' and 'endpoint'");
+  if (peer.name.empty() || peer.endpoints.empty()) refuse(place + ": a peer needs 'name' and 'endpoint'");
   return peer;
 }
 
@@ -249,7 +272,7 @@ void Loader::check_peers() {
       const auto [other, fresh] = public_keys.emplace(peer.public_key, i);
       if (!fresh) refuse(place + "has the public key of '" + c.peers[other->second].name + "': allowed is one of its own");
     }
-    all_loopback = all_loopback && is_loopback(*parse_endpoint(peer.endpoint));
+    for (const std::string& endpoint : peer.endpoints) all_loopback = all_loopback && is_loopback(*parse_endpoint(endpoint));
     c.protocol.peers.push_back(peer.name);
   }
   const std::string& tie_breaker = c.protocol.tie_breaker;

@@ -16,8 +16,8 @@ enum class Security : std::uint8_t { curve, none };
 
 struct PeerConfiguration {
   std::string name;
-  std::string endpoint;
-  std::string public_key;  ///< Z85, 40 characters; empty without CURVE
+  std::vector<std::string> endpoints;  ///< one, or two that lie in different networks
+  std::string public_key;              ///< Z85, 40 characters; empty without CURVE
   bool operator==(const PeerConfiguration&) const = default;
 };
 

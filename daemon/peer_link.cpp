@@ -14,6 +14,7 @@ constexpr std::int64_t command_bytes_max = 4096;
 // A dead process is noticed by the first refused attempt, so the first attempts come soon.
 constexpr int reconnect_ms = 10;
 constexpr int reconnect_ms_max = 200;
+constexpr std::size_t attempts_each = 4;
 zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
                         const LinkTimes& times, bool bulk) {
   zmq::socket_t socket(context, zmq::socket_type::push);
@@ -49,8 +50,8 @@ zmq::socket_t make_monitor(zmq::context_t& context, zmq::socket_t& watched, cons
 
 }  // namespace
 
-LinkTimes::LinkTimes(protocol::Duration suspect_after) {
-  const int suspect_ms = static_cast<int>(suspect_after / std::chrono::milliseconds(1));
+LinkTimes::LinkTimes(protocol::Duration suspect_after, bool other_way) {
+  const int suspect_ms = static_cast<int>(suspect_after / std::chrono::milliseconds(1)) / (other_way ? 3 : 1);
   connect_timeout_ms = std::clamp(suspect_ms / 2, 100, 1000);
   handshake_timeout_ms = std::max(2 * suspect_ms, 1000);
   heartbeat_ms = std::max(suspect_ms / 4, 20);
@@ -61,17 +62,17 @@ LinkTimes::LinkTimes(protocol::Duration suspect_after) {
 
 Outlet::Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
                const LinkTimes& times, bool bulk, std::size_t queue_bytes_max)
-    : endpoint_(peer.endpoint),
-      queue_bytes_max_(queue_bytes_max),
+    : queue_bytes_max_(queue_bytes_max),
       socket_(make_push(context, peer, keys, times, bulk)),
       wake_([] {}) {
   uv_poll_init(loop, wake_.get(), socket_.get(zmq::sockopt::fd));
 }
 
-void Outlet::reconnect() {
+void Outlet::connect(const std::string& endpoint) {
   // Only what is connected can be disconnected: an error says that there was nothing to leave.
-  (void)zmq_disconnect(socket_.handle(), endpoint_.c_str());
-  connect();
+  if (!endpoint_.empty()) (void)zmq_disconnect(socket_.handle(), endpoint_.c_str());
+  endpoint_ = endpoint;
+  socket_.connect(endpoint_);
 }
 
 // The envelope's acceptance decides: a pipe that took the first part has room for the second.
@@ -131,17 +132,20 @@ void Outlet::watch(bool on) {
 PeerLink::PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
                    const LinkTimes& times, std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed)
     : name_(peer.name),
-      endpoint_(peer.endpoint),
+      endpoints_(peer.endpoints),
       counters_(counters),
       log_(log),
       changed_(std::move(changed)),
       control_(loop, context, peer, keys, times, false, queue_bytes_max),
       bulk_(loop, context, peer, keys, times, true, queue_bytes_max),
       monitor_(make_monitor(context, control_.socket(), peer.name)),
-      monitor_poller_(loop, monitor_),
-      probe_(loop, *parse_endpoint(peer.endpoint), [this] { on_refused(); }) {
-  control_.connect();
-  bulk_.connect();
+      monitor_poller_(loop, monitor_) {
+  for (std::size_t way = 0; way < endpoints_.size(); ++way) {
+    probes_.push_back(std::make_unique<RefusalProbe>(loop, *parse_endpoint(endpoints_[way]), [this, way] { on_refused(way); }));
+  }
+  refused_.resize(endpoints_.size());
+  control_.connect(endpoint());
+  bulk_.connect(endpoint());
 }
 
 PeerLink::~PeerLink() { zmq_socket_monitor(control_.socket().handle(), nullptr, 0); }
@@ -178,20 +182,20 @@ void PeerLink::on_event(std::uint16_t event, std::uint32_t value) {
   switch (event) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return on_up();
     case ZMQ_EVENT_DISCONNECTED: return on_down();
-    case ZMQ_EVENT_CONNECT_RETRIED: return up_ ? void() : probe_.probe();
+    case ZMQ_EVENT_CONNECT_RETRIED: return on_retried();
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:  // the connection ended meanwhile
-      return log_.debug("a handshake with a peer was cut short; retrying", {{"PEER", name_}, {"ENDPOINT", endpoint_}});
+      return log_.debug("a handshake with a peer was cut short; retrying", {{"PEER", name_}, {"ENDPOINT", endpoint()}});
     default:
       log_.limited(handshakes_, Severity::warning, "the handshake with a peer failed: compare its keys and ours; retrying",
-                   {{"PEER", name_}, {"ENDPOINT", endpoint_}, {"CODE", std::to_string(value)}});
+                   {{"PEER", name_}, {"ENDPOINT", endpoint()}, {"CODE", std::to_string(value)}});
   }
 }
 
 void PeerLink::on_up() {
   if (std::exchange(up_, true)) return;
-  refused_ = false;
+  refused_.assign(endpoints_.size(), false);
   ++counters_.links_up;
-  log_.info("link up", {{"PEER", name_}, {"ENDPOINT", endpoint_}});
+  log_.info("link up", {{"PEER", name_}, {"ENDPOINT", endpoint()}});
   changed_(name_, protocol::LinkState::up);
 }
 
@@ -199,17 +203,36 @@ void PeerLink::on_down() {
   if (std::exchange(up_, false)) {
     ++counters_.links_down;
     counters_.frames_dropped += control_.clear() + bulk_.clear();
-    log_.info("link down", {{"PEER", name_}, {"ENDPOINT", endpoint_}});
+    log_.info("link down", {{"PEER", name_}, {"ENDPOINT", endpoint()}});
     changed_(name_, protocol::LinkState::down);
-    bulk_.reconnect();  // on the same path; it would notice much later
+    if (endpoints_.size() > 1) {
+      go_over();
+    } else {
+      bulk_.connect(endpoint());  // on the same path; it would notice much later
+    }
   }
-  probe_.probe();
+  for (auto& probe : probes_) probe->probe();
 }
 
-void PeerLink::on_refused() {
-  if (up_ || std::exchange(refused_, true)) return;
-  log_.info("no process listens at the peer's address", {{"PEER", name_}, {"ENDPOINT", endpoint_}});
-  changed_(name_, protocol::LinkState::refused);
+// A new connection's attempts follow each other closely at first; with a few for each address, a peer that is away doesn't cost more.
+void PeerLink::on_retried() {
+  if (up_) return;
+  if (endpoints_.size() > 1 && ++attempts_ % attempts_each == 0) go_over();
+  for (auto& probe : probes_) probe->probe();
+}
+
+void PeerLink::go_over() {
+  way_ = (way_ + 1) % endpoints_.size();
+  control_.connect(endpoint());
+  bulk_.connect(endpoint());
+}
+
+// One address may be wrong or its network cut: the process is gone if nothing listens at any of them.
+void PeerLink::on_refused(std::size_t way) {
+  if (up_ || refused_[way]) return;
+  refused_[way] = true;
+  log_.info("no process listens at the peer's address", {{"PEER", name_}, {"ENDPOINT", endpoints_[way]}});
+  if (std::find(refused_.begin(), refused_.end(), false) == refused_.end()) changed_(name_, protocol::LinkState::refused);
 }
 
 }  // namespace vsync::daemon

@@ -7,8 +7,10 @@
 
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 #include <zmq.hpp>
 
 #include "daemon/configuration.hpp"
@@ -33,19 +35,19 @@ struct LinkTimes {
   int heartbeat_timeout_ms;
   /// For bulk, whose heartbeats wait behind payload, only the path's own slowness must not look like its end.
   int bulk_heartbeat_timeout_ms = 15'000;
-  explicit LinkTimes(protocol::Duration suspect_after);
+  /// `other_way`: there is another address to go over to, before the silence is suspected.
+  LinkTimes(protocol::Duration suspect_after, bool other_way);
 };
 
-/// One PUSH connection and what waits for it.
+/// One PUSH connection at a time and what waits for it.
 class Outlet {
  public:
   Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
          const LinkTimes& times, bool bulk, std::size_t queue_bytes_max);
 
   [[nodiscard]] zmq::socket_t& socket() { return socket_; }
-  void connect() { socket_.connect(endpoint_); }
-  /// Leaves a connection that may hang to its fate and begins another.
-  void reconnect();
+  /// Leaves the connection, which may hang, to its fate and begins another.
+  void connect(const std::string& endpoint);
   /// How many frames were dropped to bound the queue. `heartbeat`: worthless when the next one follows.
   std::size_t send(Parcel parcel, bool heartbeat, bool link_up);
   void flush();
@@ -88,21 +90,27 @@ class PeerLink {
   void on_event(std::uint16_t event, std::uint32_t value);
   void on_up();
   void on_down();
-  void on_refused();
+  void on_retried();
+  void on_refused(std::size_t way);
+  /// The next of the peer's addresses, if it has more than one.
+  void go_over();
+  [[nodiscard]] const std::string& endpoint() const { return endpoints_[way_]; }
 
   std::string name_;
-  std::string endpoint_;
+  std::vector<std::string> endpoints_;
+  std::size_t way_ = 0;         ///< the one in use
+  std::size_t attempts_ = 0;
   Counters& counters_;
   Log& log_;
   Changed changed_;
   bool up_ = false;
-  bool refused_ = false;
+  std::vector<bool> refused_;   ///< by address, since the link was up last
   RateLimit handshakes_;
   Outlet control_;
   Outlet bulk_;
   zmq::socket_t monitor_;
   ZmqPoller monitor_poller_;
-  RefusalProbe probe_;
+  std::vector<std::unique_ptr<RefusalProbe>> probes_;  ///< by address
 };
 
 }  // namespace vsync::daemon

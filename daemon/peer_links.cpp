@@ -25,8 +25,8 @@ PeerLinks::PeerLinks(uv_loop_t* loop, zmq::context_t& context, const Configurati
   }
   bind(context, configuration);
   poller_ = std::make_unique<ZmqPoller>(loop, inbound_);
-  const LinkTimes times(configuration.protocol.suspect_after_min);
   for (const PeerConfiguration& peer : configuration.peers) {
+    const LinkTimes times(configuration.protocol.suspect_after_min, peer.endpoints.size() > 1);
     links_.push_back(std::make_unique<PeerLink>(
         loop, context, peer, keys_, times, configuration.peer_queue_bytes_max, counters, log,
         [this](const std::string& name, protocol::LinkState state) { changes_.push_back({name, state}); }));
@@ -39,7 +39,7 @@ void PeerLinks::bind(zmq::context_t& context, const Configuration& configuration
   inbound_.set(zmq::sockopt::rcvhwm, receive_hwm);
   inbound_.set(zmq::sockopt::ipv6, true);
   inbound_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(wire::peer_frame_bytes_max));
-  const LinkTimes times(configuration.protocol.suspect_after_min);
+  const LinkTimes times(configuration.protocol.suspect_after_min, false);
   inbound_.set(zmq::sockopt::handshake_ivl, times.handshake_timeout_ms);
   // The connecting side watches its connections; here only what is long gone must not be kept.
   inbound_.set(zmq::sockopt::heartbeat_ivl, times.heartbeat_ms);

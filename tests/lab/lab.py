@@ -92,15 +92,18 @@ class Lab:
     # ---- life of a lab
 
     @classmethod
-    def up(cls, count, directory=None, netns=False, settings=(), trace=True, build=None, wait=True):
-        """Makes a lab of `count` daemons and returns when they have one common primary view. `settings` are "key=value"."""
+    def up(cls, count, directory=None, netns=False, settings=(), trace=True, build=None, wait=True, networks=1):
+        """Makes a lab of `count` daemons and returns when they have one common primary view. `settings` are "key=value". With `netns`
+        there may be two `networks`, and each daemon has an address in both."""
+        if networks not in ((1, 2) if netns else (1,)):
+            raise LabError("a lab has one network, or with --netns one or two")
         if not 1 <= count <= NODES_MAX:
             raise LabError(f"a lab has 1 to {NODES_MAX} daemons")
         lab = cls(directory or tempfile.mkdtemp(prefix="vsync-lab-"), build)
         lab._claim()
         _begun.add(lab)
         try:
-            lab._make(count, netns, list(settings), trace)
+            lab._make(count, netns, list(settings), trace, networks)
             for node in lab.nodes:
                 lab.start(node)
             if wait:
@@ -159,19 +162,20 @@ class Lab:
         written.write_text(json.dumps(spec, indent=1))
         written.rename(self.directory / "lab.json")
 
-    def _make(self, count, netns, settings, trace):
+    def _make(self, count, netns, settings, trace, network_count):
         self.build = self.build or find_build()
         nodes = list(string.ascii_lowercase[:count])
         if netns:
-            addresses = network.create(self.id, nodes)
+            networks = network.create(self.id, nodes, network_count)
             ports = {node: 7400 for node in nodes}
         else:
             addresses, ports = network.loopback_addresses(nodes)
+            networks = [addresses]
         sockets = self.directory / "sockets"
         if len(os.fsencode(sockets)) + len("/a.sock") > SOCKET_PATH_MAX:
             sockets = self._sockets_elsewhere()
         sockets.mkdir(mode=0o700, exist_ok=True)
-        spec = {"nodes": nodes, "netns": netns, "addresses": addresses, "ports": ports, "settings": settings, "trace": trace,
+        spec = {"nodes": nodes, "netns": netns, "networks": networks, "ports": ports, "settings": settings, "trace": trace,
                 "sockets": str(sockets), "build": str(self.build), "keys": {}}
         for node in nodes:
             (self.directory / node).mkdir(mode=0o700)
@@ -195,9 +199,9 @@ class Lab:
     def _write_config(self, node):
         spec = self.spec
         home = self.directory / node
-        tables = [("", {"node": node, "state_dir": f"{home}/state", "socket": self.socket(node), "listen": self.peer_address(node),
+        tables = [("", {"node": node, "state_dir": f"{home}/state", "socket": self.socket(node), "listen": self.listen_address(node),
                         "secret_key_file": f"{home}/secret.key"})]
-        tables += [("\n[[peer]]\n", {"name": peer, "endpoint": self.peer_address(peer), "public_key": spec["keys"][peer]})
+        tables += [("\n[[peer]]\n", {"name": peer, "endpoint": self.peer_addresses(peer), "public_key": spec["keys"][peer]})
                    for peer in self.nodes if peer != node]
         # JSON's strings are TOML's, whatever characters a directory has in its name.
         (home / "vsyncd.toml").write_text("".join(
@@ -231,7 +235,17 @@ class Lab:
 
     def peer_address(self, node):
         spec = self.spec
-        return f"tcp://{spec['addresses'][node]}:{spec['ports'][node]}"
+        return f"tcp://{spec['networks'][0][node]}:{spec['ports'][node]}"
+
+    def peer_addresses(self, node):
+        """As a configuration has them: one, or a list."""
+        spec = self.spec
+        ways = [f"tcp://{addresses[node]}:{spec['ports'][node]}" for addresses in spec["networks"]]
+        return ways if len(ways) > 1 else ways[0]
+
+    def listen_address(self, node):
+        spec = self.spec
+        return self.peer_address(node) if len(spec["networks"]) == 1 else f"tcp://*:{spec['ports'][node]}"
 
     def log(self, node):
         return self.directory / node / "log"
@@ -333,10 +347,16 @@ class Lab:
         cuts separated by ";". Nodes that aren't named keep their links."""
         if not self.spec["netns"]:
             raise LabError("partitions need a lab made with --netns")
-        network.cut(self.id, self.spec["addresses"], network.parse_cuts(text, self.nodes))
+        network.cut(self.id, self.spec["networks"], network.parse_cuts(text, self.nodes))
 
     def heal(self):
         self.partition("")
+
+    def switch_network(self, which, on):
+        """A whole network fails, or works again."""
+        if not self.spec["netns"] or which not in range(len(self.spec["networks"])):
+            raise LabError(f"no network {which} to switch: `lab up N --netns --networks 2` makes 0 and 1")
+        network.switch(self.id, which, on)
 
     # ---- what it says of itself
 

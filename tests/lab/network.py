@@ -56,25 +56,33 @@ def is_free(address, port):
             return False
 
 
-def create(lab, nodes):
-    """One namespace per node and one for the bridge between them; returns the nodes' addresses."""
+def create(lab, nodes, count):
+    """One namespace per node, and one for the bridges between them, one bridge per network; returns the nodes' addresses by network."""
     if os.geteuid() != 0:
         raise NetworkError("network namespaces need root")
-    bridge = namespace(lab, "bridge")
-    run("ip", "netns", "add", bridge)
-    run("ip", "-n", bridge, "link", "add", "bridge0", "type", "bridge")
-    run("ip", "-n", bridge, "link", "set", "dev", "bridge0", "up")
-    addresses = {}
-    for index, node in enumerate(nodes, 1):
-        own = namespace(lab, node)
-        addresses[node] = f"10.77.0.{index}"
-        run("ip", "netns", "add", own)
-        run("ip", "link", "add", "eth0", "netns", own, "type", "veth", "peer", "name", f"node-{node}", "netns", bridge)
-        run("ip", "-n", bridge, "link", "set", "dev", f"node-{node}", "master", "bridge0", "up")
-        run("ip", "-n", own, "link", "set", "dev", "lo", "up")
-        run("ip", "-n", own, "link", "set", "dev", "eth0", "up")
-        run("ip", "-n", own, "addr", "add", f"{addresses[node]}/24", "dev", "eth0")
-    return addresses
+    bridges = namespace(lab, "bridge")
+    run("ip", "netns", "add", bridges)
+    for node in nodes:
+        run("ip", "netns", "add", namespace(lab, node))
+        run("ip", "-n", namespace(lab, node), "link", "set", "dev", "lo", "up")
+    networks = []
+    for which in range(count):
+        bridge, card = f"bridge{which}", f"eth{which}"
+        run("ip", "-n", bridges, "link", "add", bridge, "type", "bridge")
+        run("ip", "-n", bridges, "link", "set", "dev", bridge, "up")
+        networks.append({node: f"10.77.{which}.{index}" for index, node in enumerate(nodes, 1)})
+        for node, address in networks[-1].items():
+            own, port = namespace(lab, node), f"node{which}-{node}"
+            run("ip", "link", "add", card, "netns", own, "type", "veth", "peer", "name", port, "netns", bridges)
+            run("ip", "-n", bridges, "link", "set", "dev", port, "master", bridge, "up")
+            run("ip", "-n", own, "link", "set", "dev", card, "up")
+            run("ip", "-n", own, "addr", "add", f"{address}/24", "dev", card)
+    return networks
+
+
+def switch(lab, which, on):
+    """A network fails or works again, as with its switch: no end is told."""
+    run("ip", "-n", namespace(lab, "bridge"), "link", "set", "dev", f"bridge{which}", "up" if on else "down")
 
 
 def processes_in(lab):
@@ -116,9 +124,10 @@ def parse_cuts(text, nodes):
     return sorted(links)
 
 
-def cut(lab, addresses, links):
-    """Cuts just these links, all at once."""
-    drops = "\n".join(f"    ip saddr {addresses[sender]} ip daddr {addresses[receiver]} drop" for sender, receiver in links)
+def cut(lab, networks, links):
+    """Cuts just these links, in all networks, all at once."""
+    drops = "\n".join(f"    ip saddr {addresses[sender]} ip daddr {addresses[receiver]} drop"
+                      for addresses in networks for sender, receiver in links)
     rules = (f"table bridge {TABLE}\ndelete table bridge {TABLE}\n"
              f"table bridge {TABLE} {{\n  chain forward {{\n"
              f"    type filter hook forward priority 0; policy accept;\n{drops}\n  }}\n}}\n")

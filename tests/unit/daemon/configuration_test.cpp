@@ -123,6 +123,13 @@ TEST(Configuration, LoopbackMayGoWithoutKeys) {
   EXPECT_THAT(configuration.protocol.peers, ::testing::ElementsAre("b"));
 }
 
+TEST(Configuration, APeerMayHaveAnAddressInEachOfTwoNetworks) {
+  const Configuration configuration =
+      load("node = \"a\"\n[[peer]]\nname = \"b\"\nendpoint = [\"tcp://127.0.0.1:5671\", \"tcp://127.0.0.2:5671\"]\n");
+  ASSERT_EQ(configuration.peers.size(), 1u);
+  EXPECT_THAT(configuration.peers[0].endpoints, ::testing::ElementsAre("tcp://127.0.0.1:5671", "tcp://127.0.0.2:5671"));
+}
+
 TEST(Configuration, PeersAreChecked) {
   const std::string b = "[[peer]]\nname = \"b\"\nendpoint = \"tcp://127.0.0.1:1\"\n";
   EXPECT_THAT(error_of("node = \"b\"\n" + b), AllOf(HasSubstr("vsyncd.toml:2"), HasSubstr("own name")));
@@ -131,6 +138,10 @@ TEST(Configuration, PeersAreChecked) {
   EXPECT_THAT(error_of(b + key + "[[peer]]\nname = \"c\"\nendpoint = \"tcp://127.0.0.1:2\"\n" + key), HasSubstr("has the public key of 'b'"));
   EXPECT_THAT(error_of("[[peer]]\nname = \"b c\"\n"), AllOf(HasSubstr(":2: key 'peer.name'"), HasSubstr("letters, digits")));
   EXPECT_THAT(error_of("[[peer]]\nendpoint = \"tcp://*:1\"\n"), HasSubstr("tcp://HOST:PORT"));
+  EXPECT_THAT(error_of("[[peer]]\nendpoint = [\"tcp://b:1\", 7]\n"), AllOf(HasSubstr(":2: key 'peer.endpoint' = 7"), HasSubstr("a list of two")));
+  EXPECT_THAT(error_of("[[peer]]\nendpoint = []\n"), HasSubstr("allowed are one or two different addresses"));
+  EXPECT_THAT(error_of("[[peer]]\nendpoint = [\"tcp://b:1\", \"tcp://b:1\"]\n"), HasSubstr("one or two different addresses"));
+  EXPECT_THAT(error_of("[[peer]]\nendpoint = [\"tcp://b:1\", \"tcp://c:1\", \"tcp://d:1\"]\n"), HasSubstr("one or two different addresses"));
   std::string many;
   for (int i = 0; i < 64; ++i) many += "[[peer]]\nname = \"p" + std::to_string(i) + "\"\nendpoint = \"tcp://127.0.0.1:1\"\n";
   EXPECT_THAT(error_of(many), HasSubstr("at most 63"));

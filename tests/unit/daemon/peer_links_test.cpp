@@ -118,8 +118,8 @@ struct PeerLinksTest : ::testing::Test {
     c.peers = peers;
     return c;
   }
-  PeerConfiguration peer_a() { return {"a", port_a.endpoint(), key_a.pair.public_key}; }
-  PeerConfiguration peer_b() { return {"b", port_b.endpoint(), key_b.pair.public_key}; }
+  PeerConfiguration peer_a() { return {"a", {port_a.endpoint()}, key_a.pair.public_key}; }
+  PeerConfiguration peer_b() { return {"b", {port_b.endpoint()}, key_b.pair.public_key}; }
 };
 
 TEST_F(PeerLinksTest, FramesGoBothWaysOverAnAuthenticatedLink) {
@@ -170,7 +170,7 @@ TEST_F(PeerLinksTest, AnUnknownKeyGetsNoConnectionAndIsCounted) {
 
 TEST_F(PeerLinksTest, AFrameMustNameTheNodeOfItsKey) {
   Node a(configuration("a", key_a, port_a, {peer_b()}));
-  Node b(configuration("b", key_b, port_b, {peer_a(), {"c", "tcp://127.0.0.1:9", key_c.pair.public_key}}));
+  Node b(configuration("b", key_b, port_b, {peer_a(), {"c", {"tcp://127.0.0.1:9"}, key_c.pair.public_key}}));
   ASSERT_TRUE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up); }));
   a.send("c", "b", 7);
   ASSERT_TRUE(wait_for({&a, &b}, [&] { return b.counters.frames_impersonated == 1; }));
@@ -206,8 +206,32 @@ TEST_F(PeerLinksTest, ADeadProcessIsRefusedAtOnce) {
 
 TEST_F(PeerLinksTest, ASilentHostIsNeverRefused) {
   const Port silent(true);
-  Node a(configuration("a", key_a, port_a, {{"b", silent.endpoint(), key_b.pair.public_key}}));
+  Node a(configuration("a", key_a, port_a, {{"b", {silent.endpoint()}, key_b.pair.public_key}}));
   EXPECT_FALSE(wait_for({&a}, [&] { return !a.changes.empty(); }, 1s));
+}
+
+TEST_F(PeerLinksTest, TheSecondAddressIsUsedWhereTheFirstIsNone) {
+  const Port silent(true);
+  const Port closed;
+  for (const std::string& first : {silent.endpoint(), closed.endpoint()}) {
+    Node a(configuration("a", key_a, port_a, {{"b", {first, port_b.endpoint()}, key_b.pair.public_key}}));
+    Node b(configuration("b", key_b, port_b, {peer_a()}));
+    ASSERT_TRUE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up); }, 5s)) << first;
+    EXPECT_FALSE(a.saw("b", LinkState::refused)) << first;
+    a.send("a", "b", 7);
+    ASSERT_TRUE(wait_for({&a, &b}, [&] { return !b.frames.empty(); })) << first;
+  }
+}
+
+TEST_F(PeerLinksTest, OnlyAllAddressesTogetherRefuse) {
+  const Port closed;
+  const Port silent(true);
+  {
+    Node a(configuration("a", key_a, port_a, {{"b", {closed.endpoint(), silent.endpoint()}, key_b.pair.public_key}}));
+    EXPECT_FALSE(wait_for({&a}, [&] { return a.saw("b", LinkState::refused); }, 1s));
+  }
+  Node a(configuration("a", key_a, port_a, {{"b", {closed.endpoint(), port_b.endpoint()}, key_b.pair.public_key}}));
+  EXPECT_TRUE(wait_for({&a}, [&] { return a.saw("b", LinkState::refused); }));
 }
 
 TEST_F(PeerLinksTest, ARestartedPeerComesUpAgain) {
