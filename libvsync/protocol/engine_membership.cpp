@@ -1,4 +1,4 @@
-// The engine's view of who should be in the next view: suspicion, joiners, first formation, restart, leave, rejoin.
+// The engine's view of who should be in the next view: suspicion, joiners, leave, rejoin.
 
 #include <algorithm>
 
@@ -12,12 +12,6 @@ namespace {
 
 constexpr Duration decided_again_after = 100ms;
 constexpr std::size_t chain_max = 8;
-
-bool in_a_view(NodeState state) { return state == NodeState::operational || state == NodeState::wedged; }
-
-bool lists(const Heartbeat& heartbeat, const NodeId& node) {
-  return std::any_of(heartbeat.heard.begin(), heartbeat.heard.end(), [&](const Heard& heard) { return heard.node == node && !heard.refused; });
-}
 
 }  // namespace
 
@@ -287,144 +281,6 @@ void Engine::Parts::become(ComponentState state) {
   if (component == state) return;
   component = state;
   emit(StateChanged{state});
-}
-
-// ---------------------------------------------------------------- first formation
-
-// A first view is on its minter's disk before anything happens in it: a crash in between must not lead to a second one.
-void Engine::Parts::write_first_view(View view) {
-  PersistentState formed = disk;
-  formed.installed = view;
-  formed.log_reaches = view.id;
-  out.writes.push_back({next_token, std::move(formed), {}});
-  first_view = FirstView{std::move(view), next_token++};
-}
-
-void Engine::Parts::enter_first_view() {
-  if (first_view->token > persisted) return;
-  Decision decision;
-  decision.value.next = first_view->view;
-  install(decision.value.next, false, false);
-  for (const Member& member : decision.value.next.members) {
-    if (member.node != self) send(member.node, Decided{{decision}});
-  }
-}
-
-bool Engine::Parts::hears_a_view() const {
-  return std::any_of(detector.peers().begin(), detector.peers().end(), [&](const auto& entry) {
-    return detector.hears(now, entry.second.node) && in_a_view(entry.second.heartbeat.state);
-  });
-}
-
-// Who has just started doesn't hear yet who is there.
-void Engine::Parts::try_bootstrap() {
-  if (hears_a_view()) {
-    bootstrap_wanted = false;
-  } else if (now - started_at >= config.suspect_after_min * 2) {
-    forming.reset();
-    form_alone();
-  }
-}
-
-void Engine::Parts::form_alone() {
-  if (first_view) return enter_first_view();
-  disk.cluster = {random.next(), random.next() | 1};
-  View first{{{1, random.next()}, 1}, {{self, config.weight, config.weight, config.witness, true}}, Rank{0}, std::min(config.min_weight, config.weight), {}};
-  first.sequencers.assign(outcomes.size(), Rank{0});
-  write_first_view(std::move(first));
-}
-
-void Engine::Parts::try_formation() {
-  if (first_view || config.peers.empty()) return form_alone();
-  if (std::any_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < self.name; })) return;
-  View first;
-  std::size_t missing = 0;
-  first.members.push_back({self, config.weight, config.weight, config.witness, true});
-  for (const std::string& name : config.peers) {
-    const FailureDetector::Peer* peer = detector.find(name);
-    const bool ready = peer != nullptr && detector.hears(now, peer->node) && peer->heartbeat.state == NodeState::forming &&
-                       peer->heartbeat.peers_digest == peers_digest() && lists(peer->heartbeat, self);
-    if (ready) first.members.push_back({peer->node, peer->heartbeat.weight, peer->heartbeat.weight, peer->heartbeat.witness, true});
-    else ++missing;
-  }
-  for (const Member& member : first.members) {
-    if (member.node == self) continue;
-    const FailureDetector::Peer* peer = detector.find(member.node.name);
-    for (const Member& other : first.members) {
-      if (other.node != member.node && !lists(peer->heartbeat, other.node)) ++missing;
-    }
-  }
-  const bool minority = mutant(Mutant::minority_forms) && now - alone_since > config.suspect_after_min * 2;
-  if (missing > 0 && !minority) {
-    forming.reset();
-    return;
-  }
-  std::sort(first.members.begin(), first.members.end(), [](const Member& a, const Member& b) { return a.node.name < b.node.name; });
-  first.min_weight = static_cast<std::uint32_t>(std::min<std::uint64_t>(config.min_weight, first.total_weight()));
-  first.tie_breaker = first.rank_of_name(config.tie_breaker).value_or(Rank{0});
-  Rank sequencer;
-  while (sequencer.value + 1u < first.size() && !first.at(sequencer).holds_payload()) ++sequencer.value;
-  first.sequencers.assign(outcomes.size(), sequencer);
-  if (forming && forming->view.members == first.members) {
-    for (const NodeId& node : forming->waiting) send_after(next_token - 1, node, Form{forming->view});
-    return;
-  }
-  if (disk.cluster.empty()) disk.cluster = {random.next(), random.next() | 1};
-  first.id = {{1, random.next()}, 1};
-  forming = Forming{first, {}};
-  const WriteToken token = persist();
-  for (const Member& member : first.members) {
-    if (member.node == self) continue;
-    forming->waiting.insert(member.node);
-    send_after(token, member.node, Form{first});
-  }
-}
-
-void Engine::Parts::on_frame(const Frame& frame, const Form& form) {
-  const bool lowest = std::none_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < frame.from.name; });
-  if (in_view || disk.installed || bootstrap_wanted || !lowest || frame.from.name > self.name || !form.view.rank_of(self)) return;
-  disk.cluster = frame.cluster;
-  send_after(persist(), frame.from, Formed{form.view.id});
-}
-
-void Engine::Parts::on_frame(const Frame& frame, const Formed& formed) {
-  if (!forming || forming->view.id != formed.view) return;
-  forming->waiting.erase(frame.from);
-  if (forming->waiting.empty() && !first_view) write_first_view(forming->view);
-}
-
-// ---------------------------------------------------------------- restart formation
-
-void Engine::Parts::try_restart() {
-  const View& view = *bound_view();
-  RankSet present;
-  RankSet living;
-  std::vector<NodeId> acceptors{self};
-  const Rank own = *view.rank_of_name(self.name);
-  present.insert(own);
-  if (in_view) living.insert(own);
-  for (const auto& [name, peer] : detector.peers()) {
-    if (!detector.hears(now, peer.node)) continue;
-    const Heartbeat& beat = peer.heartbeat;
-    if (in_a_view(beat.state) && beat.view > view.id) return;  // a primary may be there already: join it
-    const auto rank = view.rank_of_name(name);
-    if (!rank || beat.view != view.id) continue;
-    const bool lives = in_a_view(beat.state) && view.at(*rank).node == peer.node;
-    if (!lives && beat.state != NodeState::returning) continue;
-    present.insert(*rank);
-    acceptors.push_back(peer.node);
-    if (lives) living.insert(*rank);
-  }
-  // What the living can do without the disks is theirs to do.
-  if (may_go_on(view, living) || !may_go_on(view, present)) {
-    alone_since = now;
-    return;
-  }
-  // Who comes up a little later may have the longer history.
-  const bool everyone = present == all_members(view);
-  if (!everyone && now - alone_since < config.suspect_after_min * 2) return;
-  if (present.front() != own || now < retry_at) return;
-  start_ballot(std::move(acceptors), true, false);
 }
 
 // ---------------------------------------------------------------- who missed a decision, and who is out

@@ -7,8 +7,10 @@
 //   engine_audit.cpp       comparing this replica with the others
 //   engine_view_change.cpp ballots: answering, gathering, accepting, installing
 //   engine_durable.cpp     what is logged on disk, and how a log that lacks something is completed
-//   engine_membership.cpp  who should be in the next view: suspicion, joiners, formation, restart, leave, rejoin
+//   engine_formation.cpp   first views, and restarts from disks
+//   engine_membership.cpp  who should be in the next view: suspicion, joiners, leave, rejoin
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -59,6 +61,13 @@ struct Fetching {
   TimePoint next_try;
   std::uint32_t tries = 0;
 };
+
+inline bool in_a_view(NodeState state) { return state == NodeState::operational || state == NodeState::wedged; }
+
+/// Whether the sender of the heartbeat says that it hears `node`.
+inline bool lists(const Heartbeat& heartbeat, const NodeId& node) {
+  return std::any_of(heartbeat.heard.begin(), heartbeat.heard.end(), [&](const Heard& heard) { return heard.node == node && !heard.refused; });
+}
 
 /// Everything that belongs to one installed view, and goes with it.
 struct InView {
@@ -348,13 +357,9 @@ struct Engine::Parts {
   void log_copied();
   void recover(const Frame& frame, const Gather& gather);
 
-  // ---- engine_membership.cpp
-  void on_frame(const Frame& frame, const Heartbeat& heartbeat);
+  // ---- engine_formation.cpp
   void on_frame(const Frame& frame, const Form& form);
   void on_frame(const Frame& frame, const Formed& formed);
-  void evaluate();
-  void evaluate_in_view();
-  void evaluate_outside();
   [[nodiscard]] bool hears_a_view() const;
   void try_bootstrap();
   void form_alone();
@@ -362,6 +367,12 @@ struct Engine::Parts {
   void enter_first_view();
   void try_formation();
   void try_restart();
+
+  // ---- engine_membership.cpp
+  void on_frame(const Frame& frame, const Heartbeat& heartbeat);
+  void evaluate();
+  void evaluate_in_view();
+  void evaluate_outside();
   void show_decisions(const Frame& frame, const Heartbeat& heartbeat);
   void rejoin(const Cut* cut);
   void expire_sessions();
