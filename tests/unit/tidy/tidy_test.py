@@ -11,7 +11,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 # What a folder may include of the project, by the first part of the include's path, and of other libraries: None is anything.
 OWN = {
     "libvsync/include": ({"vsync"}, set()),
-    "libvsync/protocol": ({"protocol", "vsync"}, set()),
+    "libvsync/protocol": ({"protocol", "vsync"}, {"xxhash.h"}),
     "libvsync/checker": ({"checker", "protocol", "vsync"}, set()),
     "libvsync/wire": ({"wire", "protocol", "vsync", "local.capnp.h", "peer.capnp.h"}, {"capnp", "kj", "xxhash.h"}),
     "libvsync/client": ({"client", "wire", "protocol", "vsync"}, None),
