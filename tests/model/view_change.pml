@@ -142,7 +142,7 @@ byte accepted[NODES];
 
 byte born = NOWHERE;         /* the view in which it was published */
 byte holds = 0;              /* who has it, with its order */
-byte acknowledged = 0;       /* who said so before it was wedged, dead or alive */
+byte acknowledged = 0;       /* who delivered it and said so, and that is: before it was wedged; dead or alive */
 
 /* ---------------------------------------------------------------- instances and their ballots */
 
@@ -293,7 +293,7 @@ inline record_successor(successor) {
   if
   :: view[k + 1] == 0 ->
      view[k + 1] = successor;
-     CHECK(successors_meet, W(successor) != 0 && (RESTART(successor) || (H(successor) & H(view[k])) != 0));
+     CHECK(successors_meet, W(successor) != 0 && (RESTART(successor) || (H(successor) & M(view[k])) != 0));
      CHECK(uniform_is_kept, born != k || RESTART(successor) || CUT(successor) || !UNIFORM_SET(view[k], acknowledged))
   :: else -> CHECK(one_successor, view[k + 1] == successor)
   fi
@@ -422,6 +422,10 @@ inline accept() {
 
 /* Step 5. Whoever is shown the decision takes the step that it means for it. */
 #define MAY_LEARN(k) (k < INSTANCES && decided[k])
+/* A frame is addressed to one incarnation. A later one is shown the decision by somebody who has installed it. */
+#define BOUND_BEYOND(k) \
+  (ALL & ~BOUND_TO(NOWHERE) & ~BOUND_TO(0) & ((k) < 1 -> ALL : ~BOUND_TO(1)) & ((k) < 2 -> ALL : ~BOUND_TO(2)))
+#define IS_SHOWN(k) (MAY_LEARN(k) && BOUND_BEYOND(k) != 0)
 inline enter(place) {
   abandon_ballots_of(x);
   at[x] = place;
@@ -446,7 +450,7 @@ inline install_from_memory() {
   :: HAS(H(next), x) ->
      /* The payload that it lacks may still come from a holder; not if it confirmed what it hadn't got and the holder is gone. */
      if :: IS(NO_FETCH) && CUT(next) && HOLDERS_ALIVE(k) != 0 -> holds = holds | ONE(x) :: else fi;
-     CHECK(within_the_cut, born != k || HAS(holds, x) == CUT(next));
+     CHECK(within_the_cut, born != k || (CUT(next) -> HAS(holds, x) : !HAS(acknowledged, x)));
      enter(k + 1)
   :: !HAS(H(next), x) && HAS(M(next), x) ->
      loaded = loaded & ~ONE(x);
@@ -528,7 +532,7 @@ inline deliver() {
  * its end here, within one step, which changes nothing: a check, not a part of the search. */
 byte deaf, cut;
 hidden byte newest, live_here, disks_here, wedged_here, loaded_here, holding_here, clique, best, round, reporters, reported;
-hidden bool restarting, settled;
+hidden byte restarting;
 hidden int current;
 
 inline any_network() {
@@ -555,7 +559,6 @@ inline any_network() {
 
 #define CONNECTED(set) ((((set) & deaf) == 0 || SIZE(set) == 1) && SIZE((set) & cut) < 2)
 #define BY_ONE_CENTRE(set) ((((set) & deaf) == 0 || SIZE(set) == 1) && (SIZE((set) & cut) < 2 || ((set) & ~cut) != 0))
-#define ACCUSED ((deaf & live_here) != 0 -> ALL & ~deaf : cut)
 
 /* The largest connected set of `pool` that may go on. */
 inline find_clique(pool) {
@@ -670,13 +673,18 @@ inline change_view() {
 inline settle() {
   catch_up();
   round = 0;
-  settled = false;
   do
   :: round < 8 ->
-     restarting = false;
+     restarting = 0;
      find_true_clique(live_here);
      stays = clique;
-     find_clique(IS(ACCUSED_ARE_OUT) -> live_here & ~ACCUSED : live_here);
+     possible = live_here;
+     if
+     :: IS(ACCUSED_ARE_OUT) && (deaf & live_here) != 0 -> possible = possible & deaf
+     :: IS(ACCUSED_ARE_OUT) && (deaf & live_here) == 0 -> possible = possible & ~cut
+     :: else
+     fi;
+     find_clique(possible);
      CHECK(goes_on, stays == 0 || clique != 0);
      if
      :: clique == 0 -> find_clique(live_here | disks_here); restarting = (clique != 0)
@@ -747,9 +755,9 @@ end:
        if
        :: HAS(live, x) && MAY_LEARN(at[x]) && (!HAS(leaving, x) || HAS(M(view[at[x] + 1]), x)) -> d_step { install_from_memory(); skip }
        :: HAS(live & leaving, x) && MAY_LEARN(at[x]) && !HAS(M(view[at[x] + 1]), x) &&
-          UNIFORM_SET(view[at[x] + 1], live & ~BOUND_TO(at[x])) -> d_step { leave_for_good(); skip }
-       :: HAS(returning, x) && MAY_LEARN(at[x]) -> d_step { learn_from_disk(0); skip }
-       :: HAS(returning, x) && MAY_LEARN(at[x]) && (ADMITTED(view[at[x] + 1]) || ANSWERED_FROM_DISK(view[at[x] + 1])) ->
+          UNIFORM_SET(view[at[x] + 1], live & BOUND_BEYOND(at[x])) -> d_step { leave_for_good(); skip }
+       :: HAS(returning, x) && IS_SHOWN(at[x]) -> d_step { learn_from_disk(0); skip }
+       :: HAS(returning, x) && IS_SHOWN(at[x]) && (ADMITTED(view[at[x] + 1]) || ANSWERED_FROM_DISK(view[at[x] + 1])) ->
           d_step { learn_from_disk(1); skip }
        :: HAS(joining, x) && MAY_LEARN(0) && ADMITTED(view[1]) -> d_step { enter(1); joining = joining & ~ONE(x); live = live | ONE(x); skip }
 #if INSTANCES > 1
