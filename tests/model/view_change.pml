@@ -38,6 +38,9 @@
 #ifndef LEAVES
 #define LEAVES 0
 #endif
+#ifndef MESSAGES
+#define MESSAGES 1    /* or 0: membership alone */
+#endif
 
 /* A mutant breaks one rule; 0 is the protocol as it is. README.md has the list. */
 #ifndef MUTANT
@@ -514,7 +517,7 @@ inline start_again() {
 }
 
 /* Some payload-holding member of the view publishes; others get it in any order, or not. */
-#define MAY_PUBLISH (born == NOWHERE && HAS(live & loaded, x) && at[x] < INSTANCES && !WEDGED(x))
+#define MAY_PUBLISH (MESSAGES > 0 && born == NOWHERE && HAS(live & loaded, x) && at[x] < INSTANCES && !WEDGED(x))
 #define MAY_DELIVER (born != NOWHERE && HAS(live & ~holds, x) && at[x] == born && (!WEDGED(x) || IS(NO_WEDGE)))
 inline deliver() {
   holds = holds | ONE(x);
