@@ -72,6 +72,7 @@ def planned_runs(quick):
         Run("fuzz", "fuzz"),
         Run("sanitize", "simulation", environment={"VSYNC_SIMULATION_SEEDS": str(max(20, int(bulk) // 20))}),
         *runs,
+        Run("release", "model"),
         Run("sanitize", "integration"),
         Run("release", "timing"),
     ]
@@ -227,7 +228,7 @@ def show_failure(result):
 def main():
     parser = argparse.ArgumentParser(prog="tests/run", description="Builds vsync and runs its test suites.")
     parser.add_argument("--suite", action="append", default=[], metavar="NAME",
-                        help="only this suite: unit, scenario, fuzz, simulation, integration, timing; may be repeated")
+                        help="only this suite: unit, scenario, fuzz, simulation, model, integration, timing; may be repeated")
     parser.add_argument("--quick", action="store_true", help="release build only: unit, scenario, a tenth of the simulation")
     options = parser.parse_args()
     runs = [run for run in planned_runs(options.quick) if not options.suite or run.suite in options.suite]

@@ -94,7 +94,8 @@
 /* A view, and as a value of the consensus also the cut. A weight is 0 or 1, the learner's or the voter's. There is one message in the
  * model; the cut has it or not. */
 #define VIEW(members, voters, holders, tie, cut, restart, disks) \
-  ((members) | (voters) << NODES | (holders) << 2 * NODES | (tie) << 3 * NODES | (cut) << 3 * NODES + 3 | (restart) << 3 * NODES + 4 | (disks) << 3 * NODES + 5)
+  ((members) | (voters) << NODES | (holders) << 2 * NODES | (tie) << 3 * NODES | \
+   (cut) << 3 * NODES + 3 | (restart) << 3 * NODES + 4 | (disks) << 3 * NODES + 5)
 #define M(view) ((view) & ALL)
 #define W(view) ((view) >> NODES & ALL)      /* have weight */
 #define H(view) ((view) >> 2 * NODES & ALL)  /* loaded payload holders */
@@ -151,6 +152,8 @@ byte acknowledged = 0;       /* who delivered it and said so, and that is: befor
 
 int view[INSTANCES + 1];     /* the chain: what was chosen; 0: nothing yet */
 bool decided[INSTANCES];     /* a coordinator has counted enough acceptances, so that nodes may be told. view[k + 1] is known then */
+
+byte asked[INSTANCES];       /* whose present incarnation is proposed as a joiner */
 
 #define SLOTS (INSTANCES * BALLOTS)
 #define SLOT(k, b) ((k) * BALLOTS + (b) - 1)
@@ -264,6 +267,7 @@ inline close_instances() {
            s++
         :: else -> break
         od;
+        asked[j] = asked[j] & M(view[j + 1]);
         if :: born == j -> acknowledged = 0 :: else fi
      :: else
      fi;
@@ -346,11 +350,13 @@ inline note_answer() {
   (at[x] < INSTANCES && phase[SLOT(at[x], b)] == COLLECTING && coordinator[SLOT(at[x], b)] == x && \
    MAY_GO_ON(view[at[x]], answers[SLOT(at[x], b)], x))
 #define POSSIBLY_CHOSEN(slot) (answered_accepted[slot] | M(view[at[x]]) & ~answers[slot])
+#define POSSIBLY_IN_THE_HIGHEST(slot) (acceptors[SLOT(at[x], highest[slot])] & answers[slot] | M(view[at[x]]) & ~answers[slot])
 #define MUST_ADOPT(slot) \
-  (highest[slot] != 0 && !IS(NO_ADOPTION) && MAY_GO_ON(view[at[x]], \
-   (IS(ADOPTION_BY_BALLOT) -> acceptors[SLOT(at[x], highest[slot])] & answers[slot] | M(view[at[x]]) & ~answers[slot] : POSSIBLY_CHOSEN(slot)), x))
-/* Nodes in no view that the members of the clique have heard long enough. A restarted name may also be admitted as what it is: new. */
-#define CANDIDATES(slot) (restart[slot] -> 0 : (joining | returning) & ~answers[slot])
+  (highest[slot] != 0 && !IS(NO_ADOPTION) && \
+   MAY_GO_ON(view[at[x]], (IS(ADOPTION_BY_BALLOT) -> POSSIBLY_IN_THE_HIGHEST(slot) : POSSIBLY_CHOSEN(slot)), x))
+/* Nodes in no view that the members of the clique have heard long enough. A restarted name may also be admitted as what it is: new.
+ * (Behind a decision nothing new can be chosen, so that it doesn't matter what would be proposed.) */
+#define CANDIDATES(slot) ((restart[slot] || decided[at[x]]) -> 0 : (joining | returning) & ~answers[slot])
 
 /* The next view of view `old`, from the answers of the clique. */
 inline form(old, clique, disks, with_state, with_message, admitted, may_restart) {
@@ -366,7 +372,8 @@ inline form(old, clique, disks, with_state, with_message, admitted, may_restart)
   if :: stays == 0 -> stays = clique :: else fi;
   holders = (going != 0 -> going : (disks) & stays);
   next = VIEW(stays | admitted, (W(old) & stays) | holders | (IS(LEARNERS_WEIGH) -> admitted : 0), holders,
-              (HAS(stays, TIE(old)) -> TIE(old) : LOWEST(stays)), (going != 0 && (with_message & (clique)) != 0 -> 1 : 0), may_restart, (going == 0))
+              (HAS(stays, TIE(old)) -> TIE(old) : LOWEST(stays)),
+              (going != 0 && (with_message & (clique)) != 0 -> 1 : 0), may_restart, (going == 0))
 }
 
 inline choose_value() {
@@ -378,6 +385,7 @@ inline choose_value() {
   :: else ->
      form(view[at[x]], set, from_disk[s], answered_loaded[s], answered_holding[s], joiners, restart[s]);
      value[s] = next;
+     asked[at[x]] = asked[at[x]] | joiners;
      phase[s] = (DISKS(next) || IS(NO_FETCH) -> ACCEPTING : GATHERING)
   fi;
   forget_answers(s);
@@ -429,15 +437,25 @@ inline accept() {
 #define BOUND_BEYOND(k) \
   (ALL & ~BOUND_TO(NOWHERE) & ~BOUND_TO(0) & ((k) < 1 -> ALL : ~BOUND_TO(1)) & ((k) < 2 -> ALL : ~BOUND_TO(2)))
 #define IS_SHOWN(k) (MAY_LEARN(k) && BOUND_BEYOND(k) != 0)
+inline forget_that_it_was_asked() {
+  j = 0;
+  do
+  :: j < INSTANCES -> asked[j] = asked[j] & ~ONE(x); j++
+  :: else -> break
+  od
+}
+
 inline enter(place) {
   abandon_ballots_of(x);
   at[x] = place;
   promised[x] = 0;
   accepted[x] = 0;
-  holds = holds & ~ONE(x)
+  holds = holds & ~ONE(x);
+  forget_that_it_was_asked()
 }
 
 inline lose_memory() {
+  forget_that_it_was_asked();
   live = live & ~ONE(x);
   returning = returning & ~ONE(x);
   joining = joining & ~ONE(x);
@@ -489,8 +507,8 @@ inline learn_from_disk(installs) {
   close_instances()
 }
 
-/* A node without a view that was admitted. A learner has no weight, so it may as well be taken for a former incarnation of its name. */
-#define ADMITTED(view) (HAS(M(view), x) && (!HAS(W(view), x) || IS(LEARNERS_WEIGH)))
+/* A node without a view that was admitted. A name in the view without having been asked is a former incarnation of it. */
+#define ADMITTED(k) (decided[k] && HAS(asked[k] & M(view[k + 1]), x))
 #define ANSWERED_FROM_DISK(view) (HAS(M(view), x) && RESTART(view) && (DISKS(view) || !HAS(H(view), x)))
 
 inline leave_for_good() {
@@ -658,7 +676,9 @@ inline report_acceptances() {
 
 inline change_view() {
   if
-  :: reported != 0 && MAY_GO_ON(current, reporters | M(current) & ~clique, LOWEST(clique)) -> next = value[SLOT(newest, reported)]; restarting = 0
+  :: reported != 0 && MAY_GO_ON(current, reporters | M(current) & ~clique, LOWEST(clique)) ->
+     next = value[SLOT(newest, reported)];
+     restarting = 0
   :: else -> form(current, clique, clique & disks_here, clique & loaded_here, clique & holding_here, 0, restarting)
   fi;
   CHECK(goes_on, !IS(ALL_OF_NEXT_DECIDE) || WITHIN(M(current) & M(next), clique));
@@ -760,11 +780,11 @@ end:
        :: HAS(live & leaving, x) && MAY_LEARN(at[x]) && !HAS(M(view[at[x] + 1]), x) &&
           UNIFORM_SET(view[at[x] + 1], live & BOUND_BEYOND(at[x])) -> d_step { leave_for_good(); skip }
        :: HAS(returning, x) && IS_SHOWN(at[x]) -> d_step { learn_from_disk(0); skip }
-       :: HAS(returning, x) && IS_SHOWN(at[x]) && (ADMITTED(view[at[x] + 1]) || ANSWERED_FROM_DISK(view[at[x] + 1])) ->
+       :: HAS(returning, x) && IS_SHOWN(at[x]) && (ADMITTED(at[x]) || ANSWERED_FROM_DISK(view[at[x] + 1])) ->
           d_step { learn_from_disk(1); skip }
-       :: HAS(joining, x) && MAY_LEARN(0) && ADMITTED(view[1]) -> d_step { enter(1); joining = joining & ~ONE(x); live = live | ONE(x); skip }
+       :: HAS(joining, x) && ADMITTED(0) -> d_step { enter(1); joining = joining & ~ONE(x); live = live | ONE(x); skip }
 #if INSTANCES > 1
-       :: HAS(joining, x) && MAY_LEARN(1) && ADMITTED(view[2]) -> d_step { enter(2); joining = joining & ~ONE(x); live = live | ONE(x); skip }
+       :: HAS(joining, x) && ADMITTED(1) -> d_step { enter(2); joining = joining & ~ONE(x); live = live | ONE(x); skip }
 #endif
        :: MAY_PUBLISH -> d_step { born = at[x]; deliver() }
        :: MAY_DELIVER -> d_step { deliver(); skip }
@@ -772,7 +792,8 @@ end:
        :: leaves > 0 && HAS(live & ~leaving, x) -> d_step { leaves--; leaving = leaving | ONE(x) }
        :: crashes > 0 && HAS(live | returning | joining, x) -> d_step { crash(); skip }
        :: restarts > 0 && !HAS(live | returning | joining, x) -> d_step { restarts--; start_again() }
-       :: reinstalls > 0 && !HAS(live | returning | joining, x) -> d_step { reinstalls--; enter(NOWHERE); close_instances(); start_again(); skip }
+       :: reinstalls > 0 && !HAS(live | returning | joining, x) ->
+          d_step { reinstalls--; enter(NOWHERE); close_instances(); start_again(); skip }
        :: IS(BLOCKED_DISCARD) && HAS(live, x) -> d_step { enter(NOWHERE); lose_memory(); joining = joining | ONE(x); skip }
        :: IS(BLEND) && HAS(live, x) && at[x] < INSTANCES -> any_ballot();
           if
