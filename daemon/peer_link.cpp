@@ -214,14 +214,16 @@ void PeerLink::on_down() {
   for (auto& probe : probes_) probe->probe();
 }
 
-// A new connection's attempts follow each other closely at first; with a few for each address, a peer that is away doesn't cost more.
+// A new connection's attempts follow each other closely at first; with a few for each address, a peer that is away doesn't cost more. The
+// first may be told of the connection that was left.
 void PeerLink::on_retried() {
   if (up_) return;
-  if (endpoints_.size() > 1 && ++attempts_ % attempts_each == 0) go_over();
+  if (endpoints_.size() > 1 && ++attempts_ >= attempts_each) go_over();
   for (auto& probe : probes_) probe->probe();
 }
 
 void PeerLink::go_over() {
+  attempts_ = 0;
   way_ = (way_ + 1) % endpoints_.size();
   control_.connect(endpoint());
   bulk_.connect(endpoint());

@@ -99,7 +99,7 @@ class PeerLink {
   std::string name_;
   std::vector<std::string> endpoints_;
   std::size_t way_ = 0;         ///< the one in use
-  std::size_t attempts_ = 0;
+  std::size_t attempts_ = 0;    ///< there
   Counters& counters_;
   Log& log_;
   Changed changed_;
