@@ -736,6 +736,7 @@ inline settle() {
 
 /* ---------------------------------------------------------------- everything that can happen */
 
+/* SPIN wants a deterministic step to end in a statement of its own, thus `skip`. */
 init {
   d_step {
     i = 0;
