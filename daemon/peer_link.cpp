@@ -4,6 +4,9 @@
 #include <cstring>
 #include <utility>
 
+#include "daemon/refusal_probe.hpp"
+#include "daemon/zmq_poller.hpp"
+
 namespace vsync::daemon {
 
 namespace {
@@ -14,7 +17,7 @@ constexpr std::int64_t command_bytes_max = 4096;
 // A dead process is noticed by the first refused attempt, so the first attempts come soon.
 constexpr int reconnect_ms = 10;
 constexpr int reconnect_ms_max = 200;
-constexpr std::size_t attempts_each = 4;
+
 zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
                         const LinkTimes& times, bool bulk) {
   zmq::socket_t socket(context, zmq::socket_type::push);
@@ -38,7 +41,7 @@ zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, 
 }
 
 zmq::socket_t make_monitor(zmq::context_t& context, zmq::socket_t& watched, const std::string& name) {
-  const std::string address = "inproc://link-" + name;
+  const std::string address = "inproc://" + name;
   const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED |
                      ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
   if (zmq_socket_monitor(watched.handle(), address.c_str(), events) != 0) throw zmq::error_t();
@@ -60,19 +63,15 @@ LinkTimes::LinkTimes(protocol::Duration suspect_after, bool other_way) {
 
 // ---------------------------------------------------------------- Outlet
 
-Outlet::Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
-               const LinkTimes& times, bool bulk, std::size_t queue_bytes_max)
-    : queue_bytes_max_(queue_bytes_max),
-      socket_(make_push(context, peer, keys, times, bulk)),
-      wake_([] {}) {
+Outlet::Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::string& endpoint,
+               const std::optional<KeyPair>& keys, const LinkTimes& times, bool bulk, std::size_t queue_bytes_max)
+    : endpoint_(endpoint), queue_bytes_max_(queue_bytes_max), socket_(make_push(context, peer, keys, times, bulk)), wake_([] {}) {
   uv_poll_init(loop, wake_.get(), socket_.get(zmq::sockopt::fd));
 }
 
-void Outlet::connect(const std::string& endpoint) {
-  // Only what is connected can be disconnected: an error says that there was nothing to leave.
-  if (!endpoint_.empty()) (void)zmq_disconnect(socket_.handle(), endpoint_.c_str());
-  endpoint_ = endpoint;
-  socket_.connect(endpoint_);
+void Outlet::disconnect() {
+  // An error says that there is nothing to leave.
+  (void)zmq_disconnect(socket_.handle(), endpoint_.c_str());
 }
 
 // The envelope's acceptance decides: a pipe that took the first part has room for the second.
@@ -129,112 +128,157 @@ void Outlet::watch(bool on) {
 
 // ---------------------------------------------------------------- PeerLink
 
+struct PeerLink::Event {
+  std::uint16_t kind = 0;
+  std::uint32_t value = 0;
+};
+
+// What leads to one address. Sockets and a monitor for each, so that what the monitor of an address that was left has still to
+// say is not taken for news of the other one.
+struct PeerLink::Way {
+  std::string endpoint;
+  Outlet control;
+  Outlet bulk;
+  zmq::socket_t monitor;
+  ZmqPoller monitor_poller;
+  RefusalProbe probe;
+
+  Way(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, std::size_t address,
+      const std::optional<KeyPair>& keys, const LinkTimes& times, std::size_t queue_bytes_max, std::function<void()> refused)
+      : endpoint(peer.endpoints[address]),
+        control(loop, context, peer, endpoint, keys, times, false, queue_bytes_max),
+        bulk(loop, context, peer, endpoint, keys, times, true, queue_bytes_max),
+        monitor(make_monitor(context, control.socket(), "link-" + peer.name + "-" + std::to_string(address))),
+        monitor_poller(loop, monitor),
+        probe(loop, *parse_endpoint(endpoint), std::move(refused)) {}
+  ~Way() { zmq_socket_monitor(control.socket().handle(), nullptr, 0); }
+
+  void connect() {
+    while (next_event()) {  // of a former connection
+    }
+    control.connect();
+    bulk.connect();
+  }
+
+  void disconnect() {
+    control.disconnect();
+    bulk.disconnect();
+  }
+
+  std::optional<Event> next_event() {
+    if (!monitor_poller.readable()) return std::nullopt;
+    zmq::message_t text;
+    zmq::message_t address;
+    if (!monitor.recv(text, zmq::recv_flags::dontwait)) {
+      monitor_poller.drained();
+      return std::nullopt;
+    }
+    (void)monitor.recv(address, zmq::recv_flags::dontwait);
+    Event event;
+    std::memcpy(&event.kind, text.data<std::byte>(), sizeof event.kind);
+    std::memcpy(&event.value, text.data<std::byte>() + sizeof event.kind, sizeof event.value);
+    return event;
+  }
+};
+
 PeerLink::PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
                    const LinkTimes& times, std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed)
-    : name_(peer.name),
-      endpoints_(peer.endpoints),
-      counters_(counters),
-      log_(log),
-      changed_(std::move(changed)),
-      control_(loop, context, peer, keys, times, false, queue_bytes_max),
-      bulk_(loop, context, peer, keys, times, true, queue_bytes_max),
-      monitor_(make_monitor(context, control_.socket(), peer.name)),
-      monitor_poller_(loop, monitor_) {
-  for (std::size_t way = 0; way < endpoints_.size(); ++way) {
-    probes_.push_back(std::make_unique<RefusalProbe>(loop, *parse_endpoint(endpoints_[way]), [this, way] { on_refused(way); }));
+    : name_(peer.name), counters_(counters), log_(log), changed_(std::move(changed)), choice_(peer.endpoints.size()) {
+  for (std::size_t address = 0; address < peer.endpoints.size(); ++address) {
+    ways_.push_back(std::make_unique<Way>(loop, context, peer, address, keys, times, queue_bytes_max,
+                                          [this, address] { on_refused(address); }));
   }
-  refused_.resize(endpoints_.size());
-  control_.connect(endpoint());
-  bulk_.connect(endpoint());
+  way().connect();
 }
 
-PeerLink::~PeerLink() { zmq_socket_monitor(control_.socket().handle(), nullptr, 0); }
+PeerLink::~PeerLink() = default;
 
 void PeerLink::send(Parcel parcel, bool bulk, bool heartbeat) {
-  const std::size_t dropped = (bulk ? bulk_ : control_).send(std::move(parcel), heartbeat, up_);
+  const std::size_t dropped = (bulk ? way().bulk : way().control).send(std::move(parcel), heartbeat, up_);
   counters_.frames_dropped += dropped;
   counters_.frames_sent += dropped == 0 ? 1 : 0;
 }
 
 void PeerLink::flush() {
-  control_.flush();
-  bulk_.flush();
+  way().control.flush();
+  way().bulk.flush();
+}
+
+bool PeerLink::pending() {
+  bool any = false;
+  for (auto& way : ways_) any = way->monitor_poller.pending() || any;
+  return any;
 }
 
 void PeerLink::observe() {
-  while (monitor_poller_.readable()) {
-    zmq::message_t event;
-    zmq::message_t address;
-    if (!monitor_.recv(event, zmq::recv_flags::dontwait)) {
-      monitor_poller_.drained();
-      return;
+  for (auto& observed : ways_) {
+    while (const std::optional<Event> event = observed->next_event()) {
+      if (observed.get() == &way()) on_event(*event);
     }
-    (void)monitor_.recv(address, zmq::recv_flags::dontwait);
-    std::uint16_t kind = 0;
-    std::uint32_t value = 0;
-    std::memcpy(&kind, event.data<std::byte>(), sizeof kind);
-    std::memcpy(&value, event.data<std::byte>() + sizeof kind, sizeof value);
-    on_event(kind, value);
   }
 }
 
-void PeerLink::on_event(std::uint16_t event, std::uint32_t value) {
-  switch (event) {
-    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return on_up();
-    case ZMQ_EVENT_DISCONNECTED: return on_down();
-    case ZMQ_EVENT_CONNECT_RETRIED: return on_retried();
+void PeerLink::on_event(const Event& event) {
+  switch (event.kind) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+      return on_up();
+    case ZMQ_EVENT_DISCONNECTED:
+      return on_down();
+    case ZMQ_EVENT_CONNECT_RETRIED:
+      return on_retried();
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:  // the connection ended meanwhile
-      return log_.debug("a handshake with a peer was cut short; retrying", {{"PEER", name_}, {"ENDPOINT", endpoint()}});
+      return log_.debug("a handshake with a peer was cut short; retrying", {{"PEER", name_}, {"ENDPOINT", way().endpoint}});
     default:
       log_.limited(handshakes_, Severity::warning, "the handshake with a peer failed: compare its keys and ours; retrying",
-                   {{"PEER", name_}, {"ENDPOINT", endpoint()}, {"CODE", std::to_string(value)}});
+                   {{"PEER", name_}, {"ENDPOINT", way().endpoint}, {"CODE", std::to_string(event.value)}});
   }
 }
 
 void PeerLink::on_up() {
   if (std::exchange(up_, true)) return;
-  refused_.assign(endpoints_.size(), false);
+  choice_.connected();
   ++counters_.links_up;
-  log_.info("link up", {{"PEER", name_}, {"ENDPOINT", endpoint()}});
+  log_.info("link up", {{"PEER", name_}, {"ENDPOINT", way().endpoint}});
   changed_(name_, protocol::LinkState::up);
 }
 
 void PeerLink::on_down() {
   if (std::exchange(up_, false)) {
+    Way& left = way();
     ++counters_.links_down;
-    counters_.frames_dropped += control_.clear() + bulk_.clear();
-    log_.info("link down", {{"PEER", name_}, {"ENDPOINT", endpoint()}});
+    counters_.frames_dropped += left.control.clear() + left.bulk.clear();
+    log_.info("link down", {{"PEER", name_}, {"ENDPOINT", left.endpoint}});
     changed_(name_, protocol::LinkState::down);
-    if (endpoints_.size() > 1) {
-      go_over();
+    if (choice_.lost()) {
+      go_over(left);
     } else {
-      bulk_.connect(endpoint());  // on the same path; it would notice much later
+      left.bulk.disconnect();  // on the same path; it would notice much later
+      left.bulk.connect();
     }
   }
-  for (auto& probe : probes_) probe->probe();
+  probe();
 }
 
-// A new connection's attempts follow each other closely at first; with a few for each address, a peer that is away doesn't cost more. The
-// first may be told of the connection that was left.
 void PeerLink::on_retried() {
   if (up_) return;
-  if (endpoints_.size() > 1 && ++attempts_ >= attempts_each) go_over();
-  for (auto& probe : probes_) probe->probe();
+  Way& left = way();
+  if (choice_.failed()) go_over(left);
+  probe();
 }
 
-void PeerLink::go_over() {
-  attempts_ = 0;
-  way_ = (way_ + 1) % endpoints_.size();
-  control_.connect(endpoint());
-  bulk_.connect(endpoint());
+void PeerLink::on_refused(std::size_t address) {
+  if (up_ || !choice_.refused(address)) return;
+  log_.info("no process listens at the peer's address", {{"PEER", name_}, {"ENDPOINT", ways_[address]->endpoint}});
+  if (choice_.all_refuse()) changed_(name_, protocol::LinkState::refused);
 }
 
-// One address may be wrong or its network cut: the process is gone if nothing listens at any of them.
-void PeerLink::on_refused(std::size_t way) {
-  if (up_ || refused_[way]) return;
-  refused_[way] = true;
-  log_.info("no process listens at the peer's address", {{"PEER", name_}, {"ENDPOINT", endpoints_[way]}});
-  if (std::find(refused_.begin(), refused_.end(), false) == refused_.end()) changed_(name_, protocol::LinkState::refused);
+void PeerLink::go_over(Way& left) {
+  left.disconnect();
+  way().connect();
+}
+
+void PeerLink::probe() {
+  for (auto& way : ways_) way->probe.probe();
 }
 
 }  // namespace vsync::daemon

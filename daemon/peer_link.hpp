@@ -13,15 +13,13 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "daemon/address_choice.hpp"
 #include "daemon/configuration.hpp"
 #include "daemon/counters.hpp"
 #include "daemon/curve_keys.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop_handle.hpp"
 #include "daemon/parcel.hpp"
-#include "daemon/refusal_probe.hpp"
-#include "daemon/zmq_poller.hpp"
-#include "protocol/ids.hpp"
 #include "protocol/link_state.hpp"
 
 namespace vsync::daemon {
@@ -39,15 +37,16 @@ struct LinkTimes {
   LinkTimes(protocol::Duration suspect_after, bool other_way);
 };
 
-/// One PUSH connection at a time and what waits for it.
+/// One PUSH connection and what waits for it.
 class Outlet {
  public:
-  Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
-         const LinkTimes& times, bool bulk, std::size_t queue_bytes_max);
+  Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::string& endpoint,
+         const std::optional<KeyPair>& keys, const LinkTimes& times, bool bulk, std::size_t queue_bytes_max);
 
   [[nodiscard]] zmq::socket_t& socket() { return socket_; }
-  /// Leaves the connection, which may hang, to its fate and begins another.
-  void connect(const std::string& endpoint);
+  void connect() { socket_.connect(endpoint_); }
+  /// Leaves a connection, which may hang, to its fate.
+  void disconnect();
   /// How many frames were dropped to bound the queue. `heartbeat`: worthless when the next one follows.
   std::size_t send(Parcel parcel, bool heartbeat, bool link_up);
   void flush();
@@ -82,35 +81,31 @@ class PeerLink {
   [[nodiscard]] const std::string& name() const { return name_; }
   void send(Parcel parcel, bool bulk, bool heartbeat);
   void flush();
-  /// Takes what the monitor says of the control connection.
+  /// Takes what the monitors say of the control connections.
   void observe();
-  [[nodiscard]] bool pending() { return monitor_poller_.pending(); }
+  [[nodiscard]] bool pending();
 
  private:
-  void on_event(std::uint16_t event, std::uint32_t value);
+  struct Way;
+  struct Event;
+
+  void on_event(const Event& event);
   void on_up();
   void on_down();
   void on_retried();
-  void on_refused(std::size_t way);
-  /// The next of the peer's addresses, if it has more than one.
-  void go_over();
-  [[nodiscard]] const std::string& endpoint() const { return endpoints_[way_]; }
+  void on_refused(std::size_t address);
+  void go_over(Way& left);
+  void probe();
+  [[nodiscard]] Way& way() { return *ways_[choice_.current()]; }
 
   std::string name_;
-  std::vector<std::string> endpoints_;
-  std::size_t way_ = 0;         ///< the one in use
-  std::size_t attempts_ = 0;    ///< there
   Counters& counters_;
   Log& log_;
   Changed changed_;
   bool up_ = false;
-  std::vector<bool> refused_;   ///< by address, since the link was up last
   RateLimit handshakes_;
-  Outlet control_;
-  Outlet bulk_;
-  zmq::socket_t monitor_;
-  ZmqPoller monitor_poller_;
-  std::vector<std::unique_ptr<RefusalProbe>> probes_;  ///< by address
+  AddressChoice choice_;
+  std::vector<std::unique_ptr<Way>> ways_;  ///< by address
 };
 
 }  // namespace vsync::daemon

@@ -2,8 +2,11 @@
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
@@ -24,17 +27,50 @@ struct Port {
   UniqueFd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   std::uint16_t number = 0;
   explicit Port(bool listening = false) {
+    sockaddr_in own = address();
+    socklen_t size = sizeof own;
+    EXPECT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&own), size), 0);
+    EXPECT_TRUE(!listening || listen(socket.get(), 16) == 0);
+    getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size);
+    number = ntohs(own.sin_port);
+    if (!listening) socket = UniqueFd();
+  }
+  [[nodiscard]] sockaddr_in address() const {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_TRUE(!listening || listen(socket.get(), 16) == 0);
-    getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-    number = ntohs(address.sin_port);
-    if (!listening) socket = UniqueFd();
+    address.sin_port = htons(number);
+    return address;
   }
   [[nodiscard]] std::string endpoint() const { return "tcp://127.0.0.1:" + std::to_string(number); }
+};
+
+// A network between who connects to it and `port`: as long as it turns, bytes get through; after that it is silent.
+struct Network {
+  Port entrance{true};
+  const Port& exit;
+  std::vector<std::pair<UniqueFd, UniqueFd>> connections;
+
+  explicit Network(const Port& port) : exit(port) {}
+  [[nodiscard]] std::string endpoint() const { return entrance.endpoint(); }
+  void turn() {
+    pollfd waiting{entrance.socket.get(), POLLIN, 0};
+    while (poll(&waiting, 1, 0) == 1) {
+      UniqueFd inside(accept4(entrance.socket.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      UniqueFd outside(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      const sockaddr_in address = exit.address();
+      if (connect(outside.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) continue;
+      connections.emplace_back(std::move(inside), std::move(outside));
+    }
+    std::erase_if(connections, [](auto& ends) { return !carry(ends.first, ends.second) || !carry(ends.second, ends.first); });
+  }
+  // False: the connection has ended.
+  static bool carry(UniqueFd& from, UniqueFd& to) {
+    std::array<std::byte, 1 << 16> bytes;
+    const ssize_t got = recv(from.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (got < 0) return errno == EAGAIN;
+    return got > 0 && ::send(to.get(), bytes.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL) == got;
+  }
 };
 
 struct Keys {
@@ -221,6 +257,60 @@ TEST_F(PeerLinksTest, TheSecondAddressIsUsedWhereTheFirstIsNone) {
     a.send("a", "b", 7);
     ASSERT_TRUE(wait_for({&a, &b}, [&] { return !b.frames.empty(); })) << first;
   }
+}
+
+TEST_F(PeerLinksTest, WhenTheFirstAddressFallsSilentTrafficGoesOnByTheSecondBeforeAnybodyIsSuspected) {
+  Network first(port_b);
+  Network second(port_b);
+  Configuration two_networks =
+      configuration("a", key_a, port_a, {{"b", {first.endpoint(), second.endpoint()}, key_b.pair.public_key}});
+  two_networks.protocol.suspect_after_min = 3s;
+  Node a(two_networks);
+  Node b(configuration("b", key_b, port_b, {peer_a()}));
+  const auto a_frame_arrives = [&](const auto& turn_networks) {
+    b.frames.clear();
+    return wait_for({&a, &b}, [&] {
+      turn_networks();
+      a.send("a", "b", 7);
+      return !b.frames.empty();
+    });
+  };
+  ASSERT_TRUE(a_frame_arrives([&] {
+    first.turn();
+    second.turn();
+  }));
+  EXPECT_TRUE(second.connections.empty()) << "one at a time";
+
+  const auto cut = Clock::now();
+  ASSERT_TRUE(wait_for({&a, &b}, [&] {
+    second.turn();
+    return !second.connections.empty();
+  }));
+  ASSERT_TRUE(a_frame_arrives([&] { second.turn(); }));
+  EXPECT_LT(Clock::now() - cut, 3s);
+  EXPECT_FALSE(a.saw("b", LinkState::refused));
+
+  first.connections.clear();
+  ASSERT_TRUE(wait_for({&a, &b}, [&] {
+    first.turn();
+    return !first.connections.empty();
+  })) << "and back, when the second is silent";
+  EXPECT_TRUE(a_frame_arrives([&] { first.turn(); }));
+}
+
+TEST_F(PeerLinksTest, ASwitchForgetsWhatTheLeftConnectionStillReports) {
+  const Port closed;
+  Node a(configuration("a", key_a, port_a, {{"b", {port_b.endpoint(), closed.endpoint()}, key_b.pair.public_key}}));
+  auto b = std::make_unique<Node>(configuration("b", key_b, port_b, {peer_a()}));
+  ASSERT_TRUE(wait_for({&a, b.get()}, [&] { return a.saw("b", LinkState::up); }));
+  // While a's loop stands still, its connection is lost and comes back; then it learns of both at once.
+  b.reset();
+  b = std::make_unique<Node>(configuration("b", key_b, port_b, {peer_a()}));
+  EXPECT_FALSE(wait_for({b.get()}, [] { return false; }, 500ms));
+  EXPECT_TRUE(wait_for({&a, b.get()}, [&] {
+    a.send("a", "b", 7);
+    return !b->frames.empty();
+  }));
 }
 
 TEST_F(PeerLinksTest, OnlyAllAddressesTogetherRefuse) {
