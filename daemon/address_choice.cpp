@@ -5,19 +5,25 @@
 namespace vsync::daemon {
 
 namespace {
-constexpr std::size_t attempts_each = 4;
+constexpr std::size_t patience_max = 4;
 }
 
 void AddressChoice::connected() {
   failures_ = 0;
+  patience_ = 1;
   refused_.assign(refused_.size(), false);
 }
 
 bool AddressChoice::lost() { return go_over(); }
 
-// A new connection's attempts follow each other closely at first; with a few for each address, a peer that is away doesn't cost
-// more.
-bool AddressChoice::failed() { return ++failures_ == attempts_each && go_over(); }
+// At first every address has one attempt: if the other network failed long ago, unnoticed, a loss in this one is healed here
+// before the silence is suspected. A peer that is away must not cost an endless chain of first attempts, which follow each other
+// without a pause, so then each address has more of them, and the pauses between these grow.
+bool AddressChoice::failed() {
+  if (++failures_ < patience_) return false;
+  patience_ = std::min(2 * patience_, patience_max);
+  return go_over();
+}
 
 bool AddressChoice::refused(std::size_t address) {
   if (refused_[address]) return false;

@@ -31,6 +31,7 @@ class AddressChoice {
 
   std::size_t current_ = 0;
   std::size_t failures_ = 0;  ///< since the address is in use
+  std::size_t patience_ = 1;  ///< failures after which the next one's turn comes
   std::vector<bool> refused_;
 };
 

@@ -37,9 +37,20 @@ TEST(AddressChoice, AnAddressThatWorksIsKept) {
   EXPECT_EQ(choice.current(), 1u) << "also when the first one works again";
 }
 
-TEST(AddressChoice, EachHasAFewAttempts) {
+TEST(AddressChoice, FirstEachHasOneAttemptAndThenMore) {
   AddressChoice choice(2);
-  EXPECT_EQ(tried(choice, 12), "000011110000");
+  EXPECT_EQ(tried(choice, 15), "011000011110000");
+}
+
+TEST(AddressChoice, AfterALossAndOneFailureTheLostAddressIsTriedAgain) {
+  AddressChoice choice(2);
+  (void)tried(choice, 9);
+  choice.connected();
+  const std::size_t lost = choice.current();
+  EXPECT_TRUE(choice.lost());
+  EXPECT_NE(choice.current(), lost);
+  EXPECT_TRUE(choice.failed());
+  EXPECT_EQ(choice.current(), lost);
 }
 
 TEST(AddressChoice, TheOnlyAddressIsNeverLeft) {
