@@ -61,7 +61,9 @@ void raise_descriptor_limit(const Configuration& configuration) {
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
   }
-  const std::uint64_t kept = 24 + 8 * configuration.peers.size();
+  std::size_t addresses = 0;
+  for (const PeerConfiguration& peer : configuration.peers) addresses += peer.endpoints.size();
+  const std::uint64_t kept = 24 + 8 * addresses;
   keep_descriptors_from(static_cast<int>(std::min<std::uint64_t>(limit.rlim_cur, INT_MAX) - std::min<std::uint64_t>(kept, limit.rlim_cur / 2)));
 }
 
