@@ -117,6 +117,7 @@ ExitStatus run_daemon(const Configuration& configuration) {
 
   protocol::Engine engine(self, configuration.protocol, std::move(found.restored), random_number());
   LocalSessions sessions(loop.get(), socket, engine, configuration.sessions, counters, log);
+  sessions.set_report_links([&peers] { return peers.report(); });
   if (trace) {
     sessions.set_publish_tap([&trace](auto session, const auto& head, const auto& body, bool accepted) {
       trace->published(session, head, body, accepted);

@@ -20,6 +20,7 @@
 
 #include "daemon/configuration.hpp"
 #include "daemon/counters.hpp"
+#include "daemon/link_report.hpp"
 #include "daemon/local_socket.hpp"
 #include "daemon/log.hpp"
 #include "daemon/process_watch.hpp"
@@ -39,6 +40,9 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   /// Sees every publish and what the engine said to it; for the trace.
   using PublishTap = std::function<void(protocol::SessionId, const wire::Publish&, const protocol::Payload&, bool accepted)>;
   void set_publish_tap(PublishTap tap) { tap_ = std::move(tap); }
+  /// Asked for the status.
+  using ReportLinks = std::function<std::vector<LinkReport>()>;
+  void set_report_links(ReportLinks report) { report_links_ = std::move(report); }
 
   // ---- the phases of a turn, in this order
   void receive(protocol::TimePoint now);
@@ -161,6 +165,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   RateLimit descriptors_;
   ProcessWatches processes_;
   PublishTap tap_;
+  ReportLinks report_links_;
 
   protocol::TimePoint now_;
   protocol::TimePoint next_look_;

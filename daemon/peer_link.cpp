@@ -193,6 +193,8 @@ PeerLink::PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfigura
 
 PeerLink::~PeerLink() = default;
 
+LinkReport PeerLink::report() const { return {name_, way().endpoint, up_}; }
+
 void PeerLink::send(Parcel parcel, bool bulk, bool heartbeat) {
   const std::size_t dropped = (bulk ? way().bulk : way().control).send(std::move(parcel), heartbeat, up_);
   counters_.frames_dropped += dropped;

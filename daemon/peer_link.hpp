@@ -17,6 +17,7 @@
 #include "daemon/configuration.hpp"
 #include "daemon/counters.hpp"
 #include "daemon/curve_keys.hpp"
+#include "daemon/link_report.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop_handle.hpp"
 #include "daemon/parcel.hpp"
@@ -79,6 +80,7 @@ class PeerLink {
   ~PeerLink();
 
   [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] LinkReport report() const;
   void send(Parcel parcel, bool bulk, bool heartbeat);
   void flush();
   /// Takes what the monitors say of the control connections.
@@ -96,7 +98,7 @@ class PeerLink {
   void on_refused(std::size_t address);
   void go_over(Way& left);
   void probe();
-  [[nodiscard]] Way& way() { return *ways_[choice_.current()]; }
+  [[nodiscard]] Way& way() const { return *ways_[choice_.current()]; }
 
   std::string name_;
   Counters& counters_;

@@ -146,4 +146,10 @@ void PeerLinks::flush() {
   for (auto& link : links_) link->flush();
 }
 
+std::vector<LinkReport> PeerLinks::report() const {
+  std::vector<LinkReport> reports;
+  for (const auto& link : links_) reports.push_back(link->report());
+  return reports;
+}
+
 }  // namespace vsync::daemon

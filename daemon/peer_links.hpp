@@ -14,6 +14,7 @@
 #include "daemon/configuration.hpp"
 #include "daemon/counters.hpp"
 #include "daemon/curve_keys.hpp"
+#include "daemon/link_report.hpp"
 #include "daemon/log.hpp"
 #include "daemon/peer_link.hpp"
 #include "daemon/zap_handler.hpp"
@@ -46,6 +47,7 @@ class PeerLinks {
   void send(std::span<const protocol::Outgoing> frames);
   /// Sends what waited.
   void flush();
+  [[nodiscard]] std::vector<LinkReport> report() const;
 
  private:
   static constexpr std::size_t receive_budget = 256;

@@ -56,7 +56,7 @@ const char* name_of(protocol::ComponentState state) {
 std::string name_of(const protocol::ViewId& view) { return std::to_string(view.epoch.number) + "." + std::to_string(view.number); }
 
 std::string status_json(const protocol::Status& status, const protocol::Directory& directory, std::size_t sessions,
-                        const Counters& counters) {
+                        const Counters& counters, std::span<const LinkReport> links) {
   Json json;
   json["node"] = status.self.name;
   json["incarnation"] = status.self.incarnation.counter;
@@ -69,6 +69,8 @@ std::string status_json(const protocol::Status& status, const protocol::Director
   json["waits_for"] = status.waits_for;
   json["heard"] = status.heard;
   json["suspected"] = status.suspected;
+  json["links"] = Json::array();
+  for (const LinkReport& link : links) json["links"].push_back({{"peer", link.peer}, {"endpoint", link.endpoint}, {"up", link.up}});
   json["sessions"] = sessions;
   json["groups"] = directory.group_count();
   json["positions"] = {{"ordered", status.ordered.value},

@@ -2,9 +2,11 @@
 // The answers to an application's questions, as JSON text.
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "daemon/counters.hpp"
+#include "daemon/link_report.hpp"
 #include "protocol/directory.hpp"
 #include "protocol/engine.hpp"
 
@@ -14,7 +16,7 @@ namespace vsync::daemon {
 [[nodiscard]] std::string name_of(const protocol::ViewId& view);
 
 [[nodiscard]] std::string status_json(const protocol::Status& status, const protocol::Directory& directory, std::size_t sessions,
-                                      const Counters& counters);
+                                      const Counters& counters, std::span<const LinkReport> links);
 /// Bounded by what an envelope may hold; "truncated" says so.
 [[nodiscard]] std::string groups_json(const protocol::Directory& directory);
 /// Nothing: no such group.

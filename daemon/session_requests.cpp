@@ -257,7 +257,8 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Quer
   using What = wire::Query::What;
   switch (query.what) {
     case What::status:
-      return tell(session, wire::QueryAnswer{query.request, status_json(engine_.status(), engine_.directory(), count(), counters_)});
+      return tell(session, wire::QueryAnswer{query.request, status_json(engine_.status(), engine_.directory(), count(), counters_,
+                                                                        report_links_ ? report_links_() : std::vector<LinkReport>{})});
     case What::groups: return tell(session, wire::QueryAnswer{query.request, groups_json(engine_.directory())});
     case What::members:
       if (auto json = members_json(engine_.directory(), query.group)) return tell(session, wire::QueryAnswer{query.request, *json});

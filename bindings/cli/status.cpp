@@ -42,6 +42,14 @@ bool in_list(const Json& status, const char* name, const Json& node) {
   return false;
 }
 
+// Of a peer's two addresses one is in use.
+std::string address_of(const Json& status, const Json& node) {
+  for (const Json& link : status.value("links", Json::array())) {
+    if (link.value("peer", Json()) == node && link.value("up", false)) return " at " + field(link, "endpoint");
+  }
+  return {};
+}
+
 std::string members_text(const Json& status, const Json& view, const Paint& paint) {
   std::vector<std::vector<std::string>> rows{{"member", "incarnation", "weight", "role", "link"}};
   for (const Json& member : view.value("members", Json::array())) {
@@ -54,6 +62,7 @@ std::string members_text(const Json& status, const Json& view, const Paint& pain
     std::string link = "-";
     if (in_list(status, "heard", node)) link = "heard";
     if (in_list(status, "suspected", node)) link = "suspected";
+    link += address_of(status, node);
     if (status.value("node", Json()) == node) link = "this node";
     rows.push_back({plain(node), field(member, "incarnation"), field(member, "weight"), role, link});
   }

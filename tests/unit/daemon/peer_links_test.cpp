@@ -280,6 +280,7 @@ TEST_F(PeerLinksTest, WhenTheFirstAddressFallsSilentTrafficGoesOnByTheSecondBefo
     second.turn();
   }));
   EXPECT_TRUE(second.connections.empty()) << "one at a time";
+  EXPECT_EQ(a.links->report().at(0).endpoint, first.endpoint());
 
   const auto cut = Clock::now();
   ASSERT_TRUE(wait_for({&a, &b}, [&] {
@@ -288,6 +289,7 @@ TEST_F(PeerLinksTest, WhenTheFirstAddressFallsSilentTrafficGoesOnByTheSecondBefo
   }));
   ASSERT_TRUE(a_frame_arrives([&] { second.turn(); }));
   EXPECT_LT(Clock::now() - cut, 3s);
+  EXPECT_EQ(a.links->report().at(0).endpoint, second.endpoint());
   EXPECT_FALSE(a.saw("b", LinkState::refused));
 
   first.connections.clear();
