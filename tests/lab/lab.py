@@ -352,11 +352,13 @@ class Lab:
     def heal(self):
         self.partition("")
 
-    def switch_network(self, which, on):
-        """A whole network fails, or works again."""
+    def switch_network(self, which, on, node=None):
+        """A whole network fails, or only for one node, or works again."""
         if not self.spec["netns"] or which not in range(len(self.spec["networks"])):
             raise LabError(f"no network {which} to switch: `lab up N --netns --networks 2` makes 0 and 1")
-        network.switch(self.id, which, on)
+        if node is not None:
+            self._check(node)
+        network.switch(self.id, which, on, node)
 
     # ---- what it says of itself
 

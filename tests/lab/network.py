@@ -72,7 +72,7 @@ def create(lab, nodes, count):
         run("ip", "-n", bridges, "link", "set", "dev", bridge, "up")
         networks.append({node: f"10.77.{which}.{index}" for index, node in enumerate(nodes, 1)})
         for node, address in networks[-1].items():
-            own, port = namespace(lab, node), f"node{which}-{node}"
+            own, port = namespace(lab, node), port_name(which, node)
             run("ip", "link", "add", card, "netns", own, "type", "veth", "peer", "name", port, "netns", bridges)
             run("ip", "-n", bridges, "link", "set", "dev", port, "master", bridge, "up")
             run("ip", "-n", own, "link", "set", "dev", card, "up")
@@ -80,9 +80,15 @@ def create(lab, nodes, count):
     return networks
 
 
-def switch(lab, which, on):
-    """A network fails or works again, as with its switch: no end is told."""
-    run("ip", "-n", namespace(lab, "bridge"), "link", "set", "dev", f"bridge{which}", "up" if on else "down")
+def port_name(which, node):
+    return f"node{which}-{node}"
+
+
+def switch(lab, which, on, node=None):
+    """A network fails or works again: as with its switch, so that no end is told, or as with the cable of one node, which loses its
+    carrier."""
+    device = port_name(which, node) if node else f"bridge{which}"
+    run("ip", "-n", namespace(lab, "bridge"), "link", "set", "dev", device, "up" if on else "down")
 
 
 def processes_in(lab):
