@@ -19,7 +19,7 @@ Digest begin_place(std::uint64_t before, Seq first, const NodeId& publisher, con
 }  // namespace
 
 LaneAudit::LaneAudit(const ViewId& view, std::uint64_t carried)
-    : digest_(Digest().add(carried).add(view.epoch.number).add(view.epoch.random).add(view.number).value()) {}
+    : digest_(Digest().add(carried).add(view.epoch.number).add(view.epoch.random).add(view.number).value()), recent_{{Seq{}, digest_}} {}
 
 void LaneAudit::add(Seq first, const NodeId& publisher, const Chunk& chunk, std::uint32_t markers) {
   const auto bytes = chunk.payload.bytes();
@@ -70,7 +70,7 @@ std::optional<std::uint64_t> LaneAudit::at(Seq last) const {
 }
 
 void Audit::heard(Rank member, Lane lane, const LaneAudit& own, std::vector<AuditPlace> places) {
-  Seq agreed;
+  std::optional<Seq> agreed;
   for (const AuditPlace& place : places) {
     const auto here = own.at(place.last);
     if (!here) continue;
@@ -92,29 +92,32 @@ std::map<Rank, std::vector<AuditPlace>> Audit::told(Rank self, const LaneAudit& 
   return all;
 }
 
-RankSet wrong_ones(const View& view, const std::map<Rank, std::vector<AuditPlace>>& told) {
-  std::map<Seq, std::map<std::uint64_t, RankSet>> camps;
-  std::map<Seq, std::size_t> known_to;
-  for (const auto& [rank, places] : told) {
-    for (const AuditPlace& place : places) {
-      camps[place.last][place.digest].insert(rank);
-      ++known_to[place.last];
+RankSet wrong_ones(const View& view, const std::map<Rank, std::vector<AuditPlace>>& told, RankSet holders) {
+  struct Place {
+    std::map<std::uint64_t, RankSet> camps;  ///< by digest
+    RankSet known_to;
+  };
+  std::map<Seq, Place> places;
+  for (const auto& [rank, its] : told) {
+    for (const AuditPlace& each : its) {
+      places[each.last].camps[each.digest].insert(rank);
+      places[each.last].known_to.insert(rank);
     }
   }
-  // Of those that most know, the latest.
-  const auto best = std::max_element(known_to.rbegin(), known_to.rend(), [](const auto& x, const auto& y) { return x.second < y.second; });
-  if (best == known_to.rend()) return {};
+  const Place* best = nullptr;
+  for (const auto& [last, place] : places) {
+    if (place.camps.size() > 1 && (best == nullptr || place.known_to.size() >= best->known_to.size())) best = &place;
+  }
+  if (best == nullptr) return {};
   const auto weight_of = [&](RankSet set) {
     std::uint64_t weight = 0;
     for (const Rank rank : set) weight += view.at(rank).weight;
     return weight;
   };
-  RankSet judged;
-  for (const auto& [digest, camp] : camps[best->first]) judged = judged | camp;
-  for (const auto& [digest, camp] : camps[best->first]) {
-    if (weight_of(camp) * 2 > weight_of(judged)) return judged.minus(camp);
+  for (const auto& [digest, camp] : best->camps) {
+    if (weight_of(camp) * 2 > weight_of(holders | best->known_to)) return best->known_to.minus(camp);
   }
-  return judged.minus(RankSet{judged.front()});
+  return best->known_to.contains(holders) ? best->known_to.minus(RankSet{best->known_to.front()}) : RankSet{};
 }
 
 }  // namespace vsync::protocol

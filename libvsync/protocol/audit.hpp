@@ -56,10 +56,11 @@ class LaneAudit {
   std::deque<AuditPlace> strides_;
 };
 
-/// What a comparison has found in one lane: the last position up to which two were equal, and the first known at which they weren't.
+/// What a comparison has found in one lane: the last position up to which two were equal, if one is known, and the first known at which
+/// they weren't (0: they came into the view with the difference).
 struct Divergence {
   Lane lane;
-  Seq agreed;
+  std::optional<Seq> agreed;
   Seq differs;
   bool operator==(const Divergence&) const = default;
 };
@@ -80,8 +81,9 @@ class Audit {
   std::map<Lane, std::map<Rank, std::vector<AuditPlace>>> told_;
 };
 
-/// Who is wrong: whoever has not what the strict majority by weight has, at the place that most of them know; without such a majority
-/// all but the most senior. Who doesn't know that place isn't judged.
-[[nodiscard]] RankSet wrong_ones(const View& view, const std::map<Rank, std::vector<AuditPlace>>& told);
+/// Who is wrong: at the place that most know of those at which they differ, whoever has not what the strict majority by weight has; without
+/// such a majority all but the most senior, once all `holders` know that place. Who doesn't know it isn't judged; nobody is while those
+/// could still decide it.
+[[nodiscard]] RankSet wrong_ones(const View& view, const std::map<Rank, std::vector<AuditPlace>>& told, RankSet holders);
 
 }  // namespace vsync::protocol

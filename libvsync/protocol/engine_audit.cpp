@@ -29,13 +29,18 @@ void Engine::Parts::compare(const NodeId& from, const Heartbeat& heartbeat) {
   if (v.audit.found() && !v.audit_alarm) v.audit_alarm = now;
 }
 
+RankSet Engine::Parts::wrong_now() const {
+  const InView& v = *in_view;
+  return wrong_ones(v.view, v.audit.told(v.self, v.audits[v.audit.found()->lane.value]), payload_holders(v.view) & unsuspected());
+}
+
 /// Tells of the difference that was found, and who is wrong.
 RankSet Engine::Parts::tell_divergence() {
   const InView& v = *in_view;
   const Divergence& found = *v.audit.found();
-  const RankSet wrong = wrong_ones(v.view, v.audit.told(v.self, v.audits[found.lane.value]));
+  const RankSet wrong = wrong_now();
   const auto at = [&](Seq seq) { return Position{v.view.id.epoch, v.view.id.number, found.lane, seq}; };
-  Diverged event{at(found.agreed), at(found.differs), {}};
+  Diverged event{at(found.agreed.value_or(Seq{})), at(found.differs), {}};
   for (const Rank rank : wrong) event.wrong.push_back(v.view.at(rank).node);
   if (!wrong.empty()) emit(std::move(event));
   return wrong;
@@ -47,7 +52,7 @@ void Engine::Parts::judge() {
   if (!v.audit_alarm || v.wedged) return;
   const Duration age = now - *v.audit_alarm;
   if (age < config.heartbeat_every * trail_heartbeats) return;
-  const RankSet wrong = wrong_ones(v.view, v.audit.told(v.self, v.audits[v.audit.found()->lane.value]));
+  const RankSet wrong = wrong_now();
   // A view that can't go on without them keeps them: then it is for the operator to say.
   const bool go = may_go_on(v.view, all_members(v.view).minus(wrong));
   if (wrong.contains(v.self) && go) {
@@ -61,11 +66,13 @@ void Engine::Parts::judge() {
 }
 
 /// (leaving the view, with a difference unsettled) What the log has behind the last position at which this replica was like the others may
-/// not be what was ordered. It comes back with theirs.
+/// not be what was ordered; all of it, if none is known in this view. It comes back with theirs.
 void Engine::Parts::distrust_log() {
   const Divergence& found = *in_view->audit.found();
   const ViewId& of = in_view->view.id;
-  log(LogCutBack{found.lane, Position{of.epoch, of.number, found.lane, found.agreed}});
+  LogCutBack cut{found.lane, std::nullopt};
+  if (found.agreed) cut.keep = Position{of.epoch, of.number, found.lane, *found.agreed};
+  log(cut);
   disk.log_reaches = {};
 }
 

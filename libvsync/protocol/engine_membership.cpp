@@ -331,7 +331,7 @@ void Engine::Parts::rejoin(const Cut* cut) {
   const auto at = [&](Seq seq) { return Position{view.id.epoch, view.id.number, Lane{}, seq}; };
   const bool known = cut != nullptr && !cut->lanes.empty();
   const Seq common = known ? cut->lanes.front().end() : lane.stability().uniform();
-  const Seq kept = std::min({lane.delivered(), common, unlike && unlike->lane == Lane{} ? unlike->agreed : common});
+  const Seq kept = std::min({lane.delivered(), common, unlike && unlike->lane == Lane{} ? unlike->agreed.value_or(Seq{}) : common});
   Resynced resynced{at(kept), std::nullopt, std::nullopt};
   if (lane.delivered() > kept) {
     resynced.orphaned_from = at(kept + 1);

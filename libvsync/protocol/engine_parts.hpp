@@ -305,6 +305,7 @@ struct Engine::Parts {
   [[nodiscard]] std::vector<std::vector<AuditPlace>> audit_told() const;
   void compare(const NodeId& from, const Heartbeat& heartbeat);
   void judge();
+  [[nodiscard]] RankSet wrong_now() const;
   RankSet tell_divergence();
   void distrust_log();
 

@@ -118,8 +118,8 @@ struct Resynced {
 
 /// The members' replicas are not alike: the order, a payload or the directory is another one at `wrong`, which leave and reload.
 struct Diverged {
-  Position agreed;   ///< last known position up to which they were equal; seq 0: from the beginning of the view on
-  Position differs;  ///< first known one at which they weren't
+  Position agreed;   ///< last known position up to which they were equal; seq 0: none in this view
+  Position differs;  ///< first known one at which they weren't; seq 0: before this view
   std::vector<NodeId> wrong;
 };
 

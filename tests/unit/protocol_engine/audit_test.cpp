@@ -33,6 +33,7 @@ struct AuditOf : Settled {
   bool finds(const std::string& node) {
     return cluster.run_until([&] { return !cluster.all<Diverged>(node).empty(); }, 1s);
   }
+  std::byte logged_byte(const std::string& node) { return cluster.at(node).durable_log().entries(Lane{}).front().chunk.payload.bytes().front(); }
   Position position_of(const std::string& node, std::uint64_t n) {
     for (const Delivered& each : cluster.all<Delivered>(node)) {
       if (each.chunk.first_n == n && each.skip == 0) return each.first;
@@ -87,8 +88,49 @@ TEST_F(AuditOfThree, WhatIsWrongOnItsDiskIsCutBack) {
   ASSERT_TRUE(finds("c"));
   cluster.alter = nullptr;
   ASSERT_TRUE(settled(abc));
-  const auto bytes = [&](const std::string& node) { return cluster.at(node).durable_log().entries(Lane{}).front().chunk.payload.bytes().front(); };
-  EXPECT_EQ(bytes("c"), bytes("a"));
+  EXPECT_EQ(logged_byte("c"), logged_byte("a"));
+}
+
+TEST_F(AuditOfThree, WithoutAMajorityNobodyIsJudgedWhileOneIsBehind) {
+  ASSERT_TRUE(cluster.publish("c", 3, 1));
+  ASSERT_TRUE(delivers("b", 1));
+  flip("a", 2);
+  cluster.drop = [](const std::string&, const std::string& to, const Frame& frame) { return to == "b" && is<Data>(frame); };
+  ASSERT_TRUE(cluster.publish("c", 3, 2));
+  cluster.run_for(1s);
+  EXPECT_THAT(wrong("c"), IsEmpty()) << "it might be a, and it might be c";
+  cluster.drop = [](const std::string& from, const std::string& to, const Frame& frame) { return from == "a" && to == "b" && is<Data>(frame); };
+  ASSERT_TRUE(finds("c"));
+  EXPECT_THAT(wrong("c"), ElementsAre("a"));
+}
+
+struct AuditOfFive : AuditOf {
+  AuditOfFive() : AuditOf({"a", "b", "c", "d", "e"}) {}
+};
+
+TEST_F(AuditOfFive, AMajorityDoesNotWaitForWhoIsBehind) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1));
+  ASSERT_TRUE(delivers("e", 1));
+  flip("c", 2);
+  cluster.drop = [](const std::string&, const std::string& to, const Frame& frame) { return to == "e" && is<Data>(frame); };
+  ASSERT_TRUE(cluster.publish("a", 1, 2));
+  ASSERT_TRUE(finds("a"));
+  EXPECT_THAT(wrong("a"), ElementsAre("c"));
+}
+
+// What differs goes along into the next view, in which nothing need be said.
+TEST_F(AuditOfFive, AViewChangeHidesNothing) {
+  flip("c", 1);
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(delivers("c", 1));
+  cluster.crash("e");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("c").size() == 4; }, 100ms));
+  ASSERT_THAT(wrong("c"), IsEmpty());
+  ASSERT_TRUE(finds("c"));
+  EXPECT_THAT(wrong("c"), ElementsAre("c"));
+  cluster.alter = nullptr;
+  ASSERT_TRUE(settled({"a", "b", "c", "d"}));
+  EXPECT_EQ(logged_byte("c"), logged_byte("a"));
 }
 
 struct AuditOfTwo : AuditOf {
