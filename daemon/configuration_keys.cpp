@@ -109,6 +109,7 @@ std::vector<Key> make_keys() {
       number<std::uint32_t>("fetch_tries", 1, 100, [](auto& c) -> auto& { return c.protocol.fetch_tries; }),
       milliseconds("lag_exclude_after_ms", 100, 3'600'000, [](auto& c) -> auto& { return c.protocol.lag_exclude_after; }),
       milliseconds("admit_after_ms", 10, 600'000, [](auto& c) -> auto& { return c.protocol.admit_after; }),
+      milliseconds("raise_after_ms", 0, 30 * day_ms, [](auto& c) -> auto& { return c.protocol.raise_after; }),
       milliseconds("leave_within_ms", 0, 600'000, [](auto& c) -> auto& { return c.leave_within; }),
       number<std::uint64_t>("window_bytes", mib, gib, [](auto& c) -> auto& { return c.protocol.window_bytes; }),
       number<std::uint64_t>("window_messages", kib, 16 * mib, [](auto& c) -> auto& { return c.protocol.window_messages; }),

@@ -92,10 +92,18 @@ void EngineLoop::turn() {
   parts_.peers.flush();
   if (now >= next_report_) {
     next_report_ = now + report_every;
-    parts_.service.report(parts_.engine.status());
+    report(parts_.engine.status());
   }
   check_leave(now);
   arm(now);
+}
+
+void EngineLoop::report(const protocol::Status& status) {
+  parts_.service.report(status);
+  if (status.foreign_version && status.foreign_version != foreign_version_) {
+    parts_.log.error("this daemon cannot join its cluster", {{"WAITS_FOR", status.waits_for}});
+  }
+  foreign_version_ = status.foreign_version;
 }
 
 // A pause longer than a lease means that others may have gone on without this node. The engine says nothing until it has heard

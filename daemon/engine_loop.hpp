@@ -52,6 +52,7 @@ class EngineLoop {
   bool woke_up();
   protocol::TimePoint look();
   void release_sockets();
+  void report(const protocol::Status& status);
   void arm(protocol::TimePoint now);
   void on_stop_signal();
   void check_leave(protocol::TimePoint now);
@@ -66,6 +67,7 @@ class EngineLoop {
   std::vector<LinkChange> links_;
   protocol::TimePoint last_look_;
   protocol::TimePoint next_report_;
+  std::optional<std::uint16_t> foreign_version_;  ///< as it was last told
   protocol::TimePoint leave_by_;
   bool due_ = false;   ///< the timer has fired, and no turn has been since
   bool more_ = false;  ///< the turn's rounds ended before the engine had said everything

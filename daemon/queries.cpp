@@ -32,9 +32,11 @@ Json view_json(const protocol::View& view) {
                        {"weight", member.weight},
                        {"full_weight", member.full_weight},
                        {"witness", member.witness},
+                       {"oldest_version", member.speaks.oldest},
+                       {"newest_version", member.speaks.newest},
                        {"loaded", member.loaded}});
   }
-  return {{"epoch", view.id.epoch.number}, {"number", view.id.number}, {"members", std::move(members)}};
+  return {{"epoch", view.id.epoch.number}, {"number", view.id.number}, {"version", view.version}, {"members", std::move(members)}};
 }
 
 Json sequencer_json(const protocol::Status& status) {

@@ -1,5 +1,7 @@
 // vsync status: how the daemon is, and if it is blocked, why and what it waits for.
 
+#include <algorithm>
+
 #include "commands.hpp"
 #include "questions.hpp"
 #include "status_text.hpp"
@@ -50,6 +52,18 @@ std::string address_of(const Json& status, const Json& node) {
   return {};
 }
 
+// Whom an operator has yet to upgrade before the cluster goes over to what the others speak.
+std::string older_members(const Json& view) {
+  const Json members = view.value("members", Json::array());
+  int newest = 0;
+  for (const Json& member : members) newest = std::max(newest, member.value("newest_version", 0));
+  std::string older;
+  for (const Json& member : members) {
+    if (member.value("newest_version", 0) < newest) older += (older.empty() ? "" : ", ") + field(member, "node");
+  }
+  return older.empty() ? "" : "; " + std::to_string(newest) + " waits for an upgrade of " + older;
+}
+
 std::string members_text(const Json& status, const Json& view, const Paint& paint) {
   std::vector<std::vector<std::string>> rows{{"member", "incarnation", "weight", "role", "link"}};
   for (const Json& member : view.value("members", Json::array())) {
@@ -81,6 +95,7 @@ std::string status_text(const Json& status, const Paint& paint) {
   facts.push_back({"cluster", field(status, "cluster")});
   if (view.is_object()) {
     facts.push_back({"view", "epoch " + field(view, "epoch") + ", number " + field(view, "number")});
+    facts.push_back({"protocol", "version " + field(view, "version") + older_members(view)});
   } else {
     facts.push_back({"view", "none"});
   }

@@ -15,6 +15,7 @@ constexpr Safety safety[] = {
     {"self_inclusion", self_inclusion},
     {"view_ids_grow", view_ids_grow},
     {"one_id_one_content", one_id_one_content},
+    {"versions_are_spoken_by_all", versions_are_spoken_by_all},
     {"one_ballot_one_value", one_ballot_one_value},
     {"promises_are_kept", promises_are_kept},
     {"single_primary_chain", single_primary_chain},

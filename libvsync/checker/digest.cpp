@@ -14,9 +14,9 @@ void add(Digest& digest, const protocol::View& view) {
   digest.add(view.members.size());
   for (const protocol::Member& member : view.members) {
     add(digest, member.node);
-    digest.add(member.weight).add(member.full_weight).add(member.witness).add(member.loaded);
+    digest.add(member.weight).add(member.full_weight).add(member.witness).add(member.loaded).add(member.speaks.oldest).add(member.speaks.newest);
   }
-  digest.add(view.tie_breaker.value).add(view.min_weight).add(view.sequencers.size());
+  digest.add(view.tie_breaker.value).add(view.min_weight).add(view.version).add(view.sequencers.size());
   for (const protocol::Rank rank : view.sequencers) digest.add(rank.value);
 }
 

@@ -32,6 +32,7 @@ class Report {
 void self_inclusion(const History& history, Report& report);
 void view_ids_grow(const History& history, Report& report);
 void one_id_one_content(const History& history, Report& report);
+void versions_are_spoken_by_all(const History& history, Report& report);
 void one_ballot_one_value(const History& history, Report& report);
 void promises_are_kept(const History& history, Report& report);
 void single_primary_chain(const History& history, Report& report);

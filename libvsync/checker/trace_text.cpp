@@ -129,6 +129,8 @@ template <class A>
 void io(A& a, std::uint64_t& value) { a.number(value); }
 template <class A>
 void io(A& a, std::uint32_t& value) { a.number(value); }
+template <class A>
+void io(A& a, std::uint16_t& value) { a.number(value); }
 template <class A, class Tag>
 void io(A& a, protocol::Number<Tag>& value) { a.number(value.value); }
 template <class A>
@@ -157,6 +159,7 @@ template <class A>
 void io(A& a, protocol::Member& member) {
   io(a, member.node), a.text(':'), a.number(member.weight), a.text(':'), a.number(member.full_weight), a.text(':');
   io(a, member.witness), a.text(':'), io(a, member.loaded);
+  a.text(':'), a.number(member.speaks.oldest), a.text('-'), a.number(member.speaks.newest);
 }
 
 /// Each field behind a space.
@@ -166,7 +169,7 @@ void row(A& a, T&... values) {
 }
 template <class A>
 void io(A& a, protocol::View& view) {
-  io(a, view.id), row(a, view.tie_breaker, view.min_weight), a.text(' ');
+  io(a, view.id), row(a, view.tie_breaker, view.min_weight, view.version), a.text(' ');
   a.list(view.members, [&](protocol::Member& member) { io(a, member); });
   a.text(' ');
   a.list(view.sequencers, [&](protocol::Rank& rank) { io(a, rank); });

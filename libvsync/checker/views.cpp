@@ -87,6 +87,22 @@ void one_id_one_content(const History& history, Report& report) {
   }
 }
 
+// The version of the protocol that a view is spoken in is one that each of its members speaks, and never older than that of the view
+// before.
+void versions_are_spoken_by_all(const History& history, Report& report) {
+  for (std::size_t i = 0; i < history.views().size(); ++i) {
+    const View& view = history.views()[i].content;
+    for (const protocol::Member& member : view.members) {
+      if (member.speaks.include(view.version)) continue;
+      report.add(name_of(view) + " is spoken in version " + std::to_string(view.version) + ", which " + name_of(member.node) + " doesn't speak");
+    }
+    const Succession succession = history.succession(i);
+    if (!succession.predecessor || succession.predecessor->version <= view.version) continue;
+    report.add(name_of(view) + " is spoken in version " + std::to_string(view.version) + ", the view before in " +
+               std::to_string(succession.predecessor->version));
+  }
+}
+
 // A ballot carries at most one value. (Lamport, "Paxos made simple", 2001: a proposal number has one value.)
 void one_ballot_one_value(const History& history, Report& report) {
   for (const auto& [view, ballots] : history.instances()) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "protocol/ids.hpp"
+#include "protocol/versions.hpp"
 
 namespace vsync::protocol {
 
@@ -19,6 +20,7 @@ struct Config {
   std::uint32_t min_weight = 1;    ///< proposed for new views
   std::string tie_breaker;         ///< proposed for new views; empty: the most senior member
   std::uint16_t lanes = 1;
+  Versions speaks = program_versions();
 
   Duration heartbeat_every = 50ms;
   Duration suspect_after_min = 600ms;  ///< T of a quiet network
@@ -29,6 +31,7 @@ struct Config {
   std::uint32_t fetch_tries = 2;
   bool self_audit = true;              ///< replicas are compared with each other
   Duration lag_exclude_after = 10s;    ///< a member that so late doesn't hold what a uniform set held is excluded
+  Duration raise_after = 60s;          ///< a member that is missed may come back with its old program for so long
   Duration admit_after = 700ms;        ///< a joiner and all members have heard each other for so long; more than T
 
   std::uint64_t window_bytes = 8u << 20;     ///< unstable bytes of one publisher's daemon

@@ -67,7 +67,7 @@ Engine::Parts::Parts(NodeId id, Config configuration, Restored restored, std::ui
       marked(outcomes.size()) {
   VSYNC_ASSERT(self.incarnation.counter >= disk.incarnation_counter);
   disk.incarnation_counter = self.incarnation.counter;
-  returning = disk.installed && disk.installed->rank_of_name(self.name);
+  returning = disk.installed && may_return_to(*disk.installed);
   for (const LogRecord& record : restored.log) durable_log.apply(record);
 }
 
@@ -131,7 +131,7 @@ void Engine::Parts::dispatch(const Frame& frame) {
 
 void Engine::Parts::send(const NodeId& to, Body body, bool bulk) {
   const bool used = disk.installed.has_value() || forming;
-  Frame frame{used ? disk.cluster : ClusterId{}, self, to, std::move(body)};
+  Frame frame{used ? disk.cluster : ClusterId{}, self, to, std::move(body), config.speaks};
   if (to.name == self.name) {
     loopback.push_back(std::move(frame));
   } else {
@@ -145,7 +145,7 @@ void Engine::Parts::send_after(WriteToken token, const NodeId& to, Body body) {
 }
 
 void Engine::Parts::broadcast(Body body, bool bulk, bool payload_holders_only) {
-  const auto frame = std::make_shared<const Frame>(Frame{disk.cluster, self, NodeId{}, std::move(body)});
+  const auto frame = std::make_shared<const Frame>(Frame{disk.cluster, self, NodeId{}, std::move(body), config.speaks});
   for (const Member& member : in_view->view.members) {
     if (member.node == self || (payload_holders_only && !member.holds_payload())) continue;
     out.frames.push_back({member.node.name, frame, bulk});
@@ -184,6 +184,7 @@ void Engine::Parts::heartbeat() {
   beat.nonce = nonce();
   beat.state = node_state();
   if (const View* view = in_view ? &in_view->view : bound_view()) beat.view = view->id;
+  if (in_view) beat.version = in_view->view.version;
   beat.promised = disk.promised;
   beat.loaded = in_view && in_view->loaded;
   beat.leaving = asks_to_leave();
@@ -197,7 +198,7 @@ void Engine::Parts::heartbeat() {
   if (stores()) beat.relay = relay();
   if (in_view && config.self_audit) beat.audit = audit_told();
   const bool used = disk.installed.has_value();
-  const auto frame = std::make_shared<const Frame>(Frame{used ? disk.cluster : ClusterId{}, self, NodeId{}, std::move(beat)});
+  const auto frame = std::make_shared<const Frame>(Frame{used ? disk.cluster : ClusterId{}, self, NodeId{}, std::move(beat), config.speaks});
   for (const std::string& peer : config.peers) out.frames.push_back({peer, frame, false});
 }
 
@@ -396,6 +397,7 @@ Status Engine::status() const {
     if (p.detector.hears(p.now, peer.node)) status.heard.push_back(name);
   }
   status.waits_for = p.waits_for();
+  status.foreign_version = p.foreign_version();
   status.dropped_frames = p.dropped_frames;
   status.view_changes = p.view_changes;
   if (!p.in_view) return status;

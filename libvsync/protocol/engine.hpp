@@ -55,6 +55,7 @@ struct Status {
   std::optional<Rank> sequencer;
   bool lease = false;                      ///< (sequencer) may order now
   std::string waits_for;                   ///< in words; empty when nothing is waited for
+  std::optional<std::uint16_t> foreign_version;  ///< of the protocol: the cluster is at it, and this program doesn't speak it
   Seq ordered, delivered, uniform, durable, stable; ///< of lane 0
   std::uint64_t dropped_frames = 0;        ///< stamped with another cluster, view or incarnation
   std::uint64_t view_changes = 0;

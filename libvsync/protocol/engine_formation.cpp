@@ -48,8 +48,9 @@ void Engine::Parts::try_bootstrap() {
 void Engine::Parts::form_alone() {
   if (first_view) return enter_first_view();
   disk.cluster = {random.next(), random.next() | 1};
-  View first{{{1, random.next()}, 1}, {{self, config.weight, config.weight, config.witness, true}}, Rank{0}, std::min(config.min_weight, config.weight), {}};
+  View first{{{1, random.next()}, 1}, {{self, config.weight, config.weight, config.witness, true, config.speaks}}, Rank{0}, std::min(config.min_weight, config.weight), {}};
   first.sequencers.assign(outcomes.size(), Rank{0});
+  first.version = config.speaks.newest;
   write_first_view(std::move(first));
 }
 
@@ -58,15 +59,17 @@ void Engine::Parts::try_formation() {
   if (std::any_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < self.name; })) return;
   View first;
   std::size_t missing = 0;
-  first.members.push_back({self, config.weight, config.weight, config.witness, true});
+  first.members.push_back({self, config.weight, config.weight, config.witness, true, config.speaks});
   for (const std::string& name : config.peers) {
     const FailureDetector::Peer* peer = detector.find(name);
     const bool ready = peer != nullptr && detector.hears(now, peer->node) && peer->heartbeat.state == NodeState::forming &&
                        peer->heartbeat.peers_digest == peers_digest() && lists(peer->heartbeat, self);
-    if (ready) first.members.push_back({peer->node, peer->heartbeat.weight, peer->heartbeat.weight, peer->heartbeat.witness, true});
-    else ++missing;
+    if (!ready) ++missing;
+    else first.members.push_back({peer->node, peer->heartbeat.weight, peer->heartbeat.weight, peer->heartbeat.witness, true, peer->speaks});
   }
+  first.version = first.newest_common_version();
   for (const Member& member : first.members) {
+    if (!member.speaks.include(first.version)) ++missing;
     if (member.node == self) continue;
     const FailureDetector::Peer* peer = detector.find(member.node.name);
     for (const Member& other : first.members) {

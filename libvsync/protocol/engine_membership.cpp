@@ -157,7 +157,8 @@ std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
   for (const auto& [name, peer] : detector.peers()) {
     const NodeId& node = peer.node;
     if (in_view->view.rank_of(node)) continue;
-    bool mutual = detector.hears(now, node) && !in_a_view(peer.heartbeat.state) && peer.nonce != 0 && lists(peer.heartbeat, self);
+    const bool speaks_it = peer.speaks.include(in_view->view.version) || mutant(Mutant::any_version_joins);
+    bool mutual = speaks_it && detector.hears(now, node) && !in_a_view(peer.heartbeat.state) && peer.nonce != 0 && lists(peer.heartbeat, self);
     for (const Rank rank : members) {
       if (!mutual || rank == in_view->self) continue;
       const NodeId& member = in_view->view.at(rank).node;
@@ -246,6 +247,7 @@ void Engine::Parts::evaluate_in_view() {
 bool Engine::Parts::change_needed(RankSet connected) const {
   const InView& v = *in_view;
   if (v.wedged || connected != all_members(v.view)) return true;
+  if (v.view.newest_common_version() > v.view.version && now - v.installed_at >= config.raise_after) return true;
   const auto is_loaded = [&](Rank rank) {
     if (rank == v.self) return v.loaded;
     const Heartbeat* told = told_by(rank);
@@ -410,6 +412,16 @@ void Engine::Parts::expire_sessions() {
 
 // ---------------------------------------------------------------- for people
 
+std::optional<std::uint16_t> Engine::Parts::foreign_version() const {
+  if (in_view) return std::nullopt;
+  for (const auto& [name, peer] : detector.peers()) {
+    const bool running = detector.hears(now, peer.node) && in_a_view(peer.heartbeat.state);
+    if (running && !config.speaks.include(peer.heartbeat.version)) return peer.heartbeat.version;
+  }
+  if (disk.installed && !config.speaks.include(disk.installed->version)) return disk.installed->version;
+  return std::nullopt;
+}
+
 std::string Engine::Parts::waits_for() const {
   const auto names = [](const std::vector<std::string>& list) {
     std::string text;
@@ -427,6 +439,11 @@ std::string Engine::Parts::waits_for() const {
     if (component == ComponentState::blocked) return "no set that may go on is heard: waiting for " + names(silent) + ", which may have gone on";
     if (!in_view->loaded) return "a snapshot of the directory";
     return in_view->wedged ? "the decision of a view change" : "";
+  }
+  if (const auto foreign = foreign_version()) {
+    const auto text = [](unsigned version) { return std::to_string(version); };
+    return "a vsyncd that speaks version " + text(*foreign) + " of the protocol, as this cluster does: this one speaks " +
+           text(config.speaks.oldest) + " to " + text(config.speaks.newest);
   }
   if (disk.installed && returning) {
     return silent.empty() ? "a restart formation or admission to the running view"

@@ -338,6 +338,7 @@ struct Engine::Parts {
   [[nodiscard]] Answer answer_to(const Prepare& prepare, bool acceptor) const;
   /// The view whose instance this node's disk is bound to: installed, or (returning) found on disk.
   [[nodiscard]] const View* bound_view() const;
+  [[nodiscard]] bool may_return_to(const View& view) const;
 
   // ---- engine_durable.cpp
   void on_frame(const Frame& frame, const FetchLog& fetch);
@@ -393,6 +394,7 @@ struct Engine::Parts {
   [[nodiscard]] bool sequencer_stuck() const;
   [[nodiscard]] bool heard_from_primary(TimePoint since) const;
   void doubt_what_was_told_before_waking();
+  [[nodiscard]] std::optional<std::uint16_t> foreign_version() const;
   [[nodiscard]] std::string waits_for() const;
 };
 

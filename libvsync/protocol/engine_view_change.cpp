@@ -17,6 +17,11 @@ constexpr Duration backoff_max = 1s;
 
 }  // namespace
 
+/// This name has a place in the view, and this program can take it.
+bool Engine::Parts::may_return_to(const View& view) const {
+  return view.rank_of_name(self.name) && config.speaks.include(view.version);
+}
+
 const View* Engine::Parts::bound_view() const {
   if (in_view) return &in_view->view;
   return returning ? &*disk.installed : nullptr;
@@ -39,6 +44,7 @@ Answer Engine::Parts::answer_to(const Prepare& prepare, bool acceptor) const {
   answer.leaving = asks_to_leave();
   answer.witness = config.witness;
   answer.full_weight = config.weight;
+  answer.speaks = config.speaks;
   if (!acceptor) return answer;  // a joiner, which promises nothing
   answer.accepted = disk.accepted;
   answer.from_disk = !in_view;
@@ -59,7 +65,8 @@ void Engine::Parts::on_frame(const Frame& frame, const Prepare& prepare) {
   const bool acceptor = bound != nullptr && bound->id == prepare.view.id && (in_view || prepare.restart);
   if (!acceptor) {
     // A member that hasn't installed the view yet would be taken at its word for a promise that it can't keep.
-    if (!in_view && !prepare.view.rank_of(self)) send(frame.from, answer_to(prepare, false));
+    const bool speaks_it = config.speaks.include(prepare.view.version) || mutant(Mutant::any_version_joins);
+    if (!in_view && !prepare.view.rank_of(self) && speaks_it) send(frame.from, answer_to(prepare, false));
     return;
   }
   if (prepare.ballot < disk.promised) {
@@ -249,7 +256,7 @@ void Engine::Parts::bind(const View& later) {
   }
   log_copy.reset();
   recovering.reset();
-  returning = later.rank_of_name(self.name).has_value();
+  returning = may_return_to(later);
   disk.installed = later;
   disk.promised = {};
   disk.accepted.reset();

@@ -42,6 +42,7 @@ void FailureDetector::on_heartbeat(TimePoint now, const NodeId& self, const Fram
   peer.heartbeat_at = now;
   peer.nonce = heartbeat.nonce;
   peer.cluster = frame.cluster;
+  peer.speaks = frame.speaks;
   peer.heartbeat = heartbeat;
   for (const Heard& heard : heartbeat.heard) {
     if (heard.node != self || heard.nonce == 0) continue;

@@ -34,6 +34,7 @@ class FailureDetector {
     TimePoint refused_at;
     Heartbeat heartbeat;          ///< its newest
     ClusterId cluster;            ///< stamped on it
+    Versions speaks;
     Duration gap_mean{0};
     Duration gap_deviation{0};
   };

@@ -15,6 +15,7 @@
 #include "protocol/durable_log.hpp"
 #include "protocol/ids.hpp"
 #include "protocol/log_record.hpp"
+#include "protocol/versions.hpp"
 #include "protocol/view.hpp"
 #include "protocol/view_ends.hpp"
 
@@ -129,6 +130,7 @@ struct Heartbeat {
   std::int64_t nonce = 0;             ///< the sender's clock when it sent this
   NodeState state = NodeState::forming;
   ViewId view;                        ///< installed view (operational, wedged), or the one on disk (returning)
+  std::uint16_t version = 0;          ///< (operational, wedged) that the view is spoken in
   Ballot promised;                    ///< highest ballot answered in that view
   bool loaded = false;
   bool leaving = false;
@@ -216,6 +218,7 @@ struct Answer {
   bool from_disk = false;
   bool witness = false;
   std::uint32_t full_weight = 1;
+  Versions speaks = program_versions();
 };
 
 /// Who: whoever has promised a higher ballot, to the coordinator of a lower one.
@@ -299,6 +302,7 @@ struct Frame {
   NodeId from;
   NodeId to;          ///< without a name: every peer (one frame, shared); with an incarnation of zeros: not known yet
   Body body;
+  Versions speaks = program_versions();  ///< the sender
 };
 
 }  // namespace vsync::protocol

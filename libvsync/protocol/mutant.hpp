@@ -44,7 +44,11 @@ enum class Mutant : std::uint8_t {
   fifo_again_at_its_place,        // what was handed out ahead is handed out again where it stands in the order
   fifo_forgotten_at_the_cut,      // fifo messages that a view ends before are not handed out
   flips_a_payload,                // a daemon named c hands out one payload with a flipped bit
+  raised_too_early,               // a view is spoken in a version that not every member speaks
+  any_version_joins,              // a joiner is admitted that doesn't speak the view's version
+  version_lowered,                // a view is spoken in an older version than the one before
   count_,
+  speaks_the_next_version,        // breaks nothing: a program of the next release
 };
 
 inline constexpr std::size_t mutant_count = static_cast<std::size_t>(Mutant::count_);

@@ -95,7 +95,7 @@ RankSet without_leavers(const std::vector<Acceptor>& acceptors, RankSet clique) 
 
 Member continuing(const Member& before, const Acceptor& acceptor, bool loaded) {
   const Answer& answer = *acceptor.answer;
-  Member member{acceptor.node, 0, answer.full_weight, answer.witness, loaded || answer.witness};
+  Member member{acceptor.node, 0, answer.full_weight, answer.witness, loaded || answer.witness, answer.speaks};
   if (before.weight > 0 || member.loaded) member.weight = answer.full_weight;
   return member;
 }
@@ -191,8 +191,18 @@ void add_joiners(const ChoiceInput& input, View& next) {
                                          const auto found = input.answers->find(member.node);
                                          return hears(answer, member.node) && found != input.answers->end() && hears(found->second, node);
                                        });
-    if (meets_all) next.members.push_back({node, 0, answer.full_weight, answer.witness, answer.witness});
+    const bool speaks_it = answer.speaks.include(input.view->version) || mutant(Mutant::any_version_joins);
+    if (meets_all && speaks_it) next.members.push_back({node, 0, answer.full_weight, answer.witness, answer.witness, answer.speaks});
   }
+}
+
+/// The newest version that all speak; but while a name is left out its host may come back with the program that it had.
+std::uint16_t version_of(const Config& config, const View& before, const View& next) {
+  const bool all_stay = std::all_of(before.members.begin(), before.members.end(),
+                                    [&](const Member& member) { return next.rank_of_name(member.node.name).has_value(); });
+  if (mutant(Mutant::raised_too_early)) return std::max(before.version, config.speaks.newest);
+  if (mutant(Mutant::version_lowered) && !all_stay) return config.speaks.oldest;
+  return all_stay ? std::max(before.version, next.newest_common_version()) : before.version;
 }
 
 void appoint(const Config& config, const ChoiceInput& input, View& next) {
@@ -254,6 +264,7 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
     if (going->loaded.contains(rank) && lacks_history(acceptor, *going)) choice.gather.push_back(acceptor.node);
   }
   add_joiners(input, next);
+  next.version = version_of(config, view, next);
   appoint(config, input, next);
   return choice;
 }

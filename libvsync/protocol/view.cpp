@@ -28,4 +28,8 @@ std::uint64_t View::total_weight() const {
   return total;
 }
 
+std::uint16_t View::newest_common_version() const {
+  return std::ranges::min(members, {}, [](const Member& member) { return member.speaks.newest; }).speaks.newest;
+}
+
 }  // namespace vsync::protocol

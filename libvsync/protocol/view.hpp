@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "protocol/ids.hpp"
+#include "protocol/versions.hpp"
 
 namespace vsync::protocol {
 
@@ -15,6 +16,7 @@ struct Member {
   std::uint32_t full_weight = 1;  ///< what it will count once it is loaded and connected
   bool witness = false;           ///< votes, but stores and orders nothing
   bool loaded = true;             ///< holds the directory and the stored state
+  Versions speaks = program_versions();
   bool operator==(const Member&) const = default;
   [[nodiscard]] bool holds_payload() const { return !witness; }
 };
@@ -29,6 +31,7 @@ struct View {
   /// The ballot of the former view that formed this one. A ballot forms one value, so equal views come from equal values: the
   /// same members alone could follow the same view with another cut.
   Ballot formed_in{};
+  std::uint16_t version = program_versions().newest;  ///< of the protocol, spoken by all members
   bool operator==(const View&) const = default;
 
   [[nodiscard]] std::optional<Rank> rank_of(const NodeId& node) const;
@@ -36,6 +39,8 @@ struct View {
   [[nodiscard]] const Member& at(Rank rank) const { return members[rank.value]; }
   [[nodiscard]] std::size_t size() const { return members.size(); }
   [[nodiscard]] std::uint64_t total_weight() const;
+  /// The newest version that every member speaks, if they have one in common.
+  [[nodiscard]] std::uint16_t newest_common_version() const;
 };
 
 }  // namespace vsync::protocol

@@ -49,6 +49,8 @@ struct Member {
   fullWeight @2 :UInt32;      # what it will count once it is loaded and connected
   witness @3 :Bool;           # votes, but stores and orders nothing
   loaded @4 :Bool;            # holds the directory and the stored state
+  oldest @5 :UInt16 = 3;      # versions of this protocol that it speaks: from this one
+  newest @6 :UInt16 = 3;      # to this one
 }
 
 # 1 to 64 members in order of seniority; a member's rank is its index. No name twice.
@@ -60,6 +62,7 @@ struct View {
   sequencers @4 :List(UInt16);  # by lane: the rank that orders in the first term
   formedRound @5 :UInt64;     # the ballot of the former view that formed this one
   formedCoordinator @6 :UInt16;
+  version @7 :UInt16 = 3;     # of this protocol, that all members speak in this view
 }
 
 # ---- the cut and the value of a view change
@@ -99,9 +102,11 @@ struct Decision { from @0 :ViewId; value @1 :Value; }
 
 # ---- frames
 
-# From any daemon to any other. A receiver of another peerVersion refuses the frame whole.
+# From any daemon to any other. A receiver that speaks no version which the sender speaks refuses the frame whole. What says something
+# only in a view is in the view's version; the rest (Heartbeat, Prepare, Answer of a joiner, Decided, Form, Formed, and the views in
+# them) is said before both know of each other, and only grows: fields are added, with defaults that are true of who doesn't set them.
 struct Frame {
-  peerVersion @0 :UInt16;
+  oldest @0 :UInt16;          # the sender speaks versions of this protocol from this one
   clusterHigh @1 :UInt64;     # both 0 only while forming or joining
   clusterLow @2 :UInt64;
   from @3 :NodeId;
@@ -127,6 +132,7 @@ struct Frame {
     fetchLog @22 :FetchLog;
     logPart @23 :LogPart;
   }
+  newest @24 :UInt16 = 2;     # to this one; there is none from before version 3
 }
 
 enum NodeState { forming @0; joining @1; operational @2; wedged @3; returning @4; }
@@ -173,6 +179,7 @@ struct Heartbeat {
   congested @13 :Bool;        # asks all publishers to wait: its applications read more slowly than others publish
   relay @14 :List(LaneRelay); # empty with less than three members
   audit @15 :List(LaneAudit); # by lane; only from one that is loaded
+  version @16 :UInt16;        # (operational, wedged) that `view` is spoken in
 }
 
 # The digest of everything that the sender has delivered up to and with position `last`. Members whose digests differ at one position
@@ -264,6 +271,8 @@ struct Answer {
   witness @8 :Bool;
   fullWeight @9 :UInt32;
   logged @10 :List(UInt64);   # from a disk, by lane: its log of `view` ends here; empty: its log has holes before `view`
+  oldest @11 :UInt16 = 3;     # versions of this protocol that it speaks
+  newest @12 :UInt16 = 3;
 }
 
 # From whoever has promised a higher ballot, to the coordinator of a lower one, which tries again with a higher round.

@@ -68,11 +68,17 @@ protocol::NodeId read_receiver(peer_schema::NodeId::Reader in) {
   return {};
 }
 
+std::string to_text(const protocol::Versions& versions) {
+  return std::to_string(versions.oldest) + " to " + std::to_string(versions.newest);
+}
+
 protocol::Frame read_frame(peer_schema::Frame::Reader in, const protocol::Payload& body) {
-  if (in.getPeerVersion() != peer_version) {
-    throw Malformed{"frame: of version " + std::to_string(in.getPeerVersion()) + ", this daemon speaks " + std::to_string(peer_version)};
-  }
   protocol::Frame frame;
+  frame.speaks = read_versions(in.getOldest(), in.getNewest(), "frame");
+  if (const auto own = protocol::program_versions(); !frame.speaks.meet(own)) {
+    throw Malformed{"frame: from a daemon that speaks versions " + to_text(frame.speaks) + " of the protocol, this one speaks " +
+                    to_text(own) + ": upgrade the older one"};
+  }
   frame.cluster = {.high = in.getClusterHigh(), .low = in.getClusterLow()};
   frame.from = read_node(in.getFrom(), "frame: from");
   frame.to = read_receiver(in.getTo());
@@ -126,7 +132,8 @@ protocol::Payload whole_of(const Chunks& chunks) {
 void encode(const protocol::Frame& frame, std::vector<std::byte>& out) {
   EnvelopeBuilder builder;
   auto root = builder.root<peer_schema::Frame>();
-  root.setPeerVersion(peer_version);
+  root.setOldest(frame.speaks.oldest);
+  root.setNewest(frame.speaks.newest);
   root.setClusterHigh(frame.cluster.high);
   root.setClusterLow(frame.cluster.low);
   write(root.initFrom(), frame.from);

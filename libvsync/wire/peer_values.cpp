@@ -10,7 +10,8 @@ protocol::Member read_member(peer_schema::Member::Reader in, const char* field) 
           .weight = in.getWeight(),
           .full_weight = in.getFullWeight(),
           .witness = in.getWitness(),
-          .loaded = in.getLoaded()};
+          .loaded = in.getLoaded(),
+          .speaks = read_versions(in.getOldest(), in.getNewest(), field)};
 }
 
 void write(peer_schema::Member::Builder out, const protocol::Member& member) {
@@ -19,6 +20,8 @@ void write(peer_schema::Member::Builder out, const protocol::Member& member) {
   out.setFullWeight(member.full_weight);
   out.setWitness(member.witness);
   out.setLoaded(member.loaded);
+  out.setOldest(member.speaks.oldest);
+  out.setNewest(member.speaks.newest);
 }
 
 bool has_name_twice(const std::vector<protocol::Member>& members) {
@@ -89,6 +92,7 @@ void write(peer_schema::View::Builder out, const protocol::View& view) {
   out.setMinWeight(view.min_weight);
   out.setFormedRound(view.formed_in.round);
   out.setFormedCoordinator(view.formed_in.coordinator.value);
+  out.setVersion(view.version);
   write_numbers(out.initSequencers(size_of(view.sequencers.size())), view.sequencers, [](protocol::Rank rank) { return rank.value; });
 }
 
@@ -138,6 +142,11 @@ protocol::Ballot read_ballot(peer_schema::Ballot::Reader in, const char* field) 
   return {.round = in.getRound(), .coordinator = read_rank(in.getCoordinator(), field)};
 }
 
+protocol::Versions read_versions(std::uint16_t oldest, std::uint16_t newest, const char* field) {
+  require(oldest != 0 && oldest <= newest, field, "speaks no version of the protocol");
+  return {oldest, newest};
+}
+
 protocol::View read_view(peer_schema::View::Reader in, const char* field) {
   protocol::View view;
   view.id = read_view_id(in.getId());
@@ -151,6 +160,7 @@ protocol::View read_view(peer_schema::View::Reader in, const char* field) {
   view.tie_breaker = read_member_rank(in.getTieBreaker());
   view.min_weight = in.getMinWeight();
   view.formed_in = {in.getFormedRound(), read_rank(in.getFormedCoordinator(), field)};
+  view.version = in.getVersion();
   view.sequencers = read_list<protocol::Rank>(in.getSequencers(), lanes_max, field, read_member_rank);
   require(!view.sequencers.empty(), field, "a view has no lanes");
   return view;

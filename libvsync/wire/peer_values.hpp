@@ -24,6 +24,7 @@ void write(capnp::List<peer_schema::OrderedRun>::Builder out, const std::vector<
 [[nodiscard]] protocol::ViewId read_view_id(peer_schema::ViewId::Reader in);
 [[nodiscard]] protocol::Position read_position(peer_schema::Position::Reader in, const char* field);
 [[nodiscard]] protocol::Ballot read_ballot(peer_schema::Ballot::Reader in, const char* field);
+[[nodiscard]] protocol::Versions read_versions(std::uint16_t oldest, std::uint16_t newest, const char* field);
 [[nodiscard]] protocol::View read_view(peer_schema::View::Reader in, const char* field);
 [[nodiscard]] protocol::Value read_value(peer_schema::Value::Reader in, const char* field);
 [[nodiscard]] protocol::Accepted read_accepted(peer_schema::Accepted::Reader in, const char* field);

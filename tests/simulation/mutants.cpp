@@ -52,7 +52,10 @@ constexpr const char* names[] = {"none",
                                  "fifo_overtakes",
                                  "fifo_again_at_its_place",
                                  "fifo_forgotten_at_the_cut",
-                                 "flips_a_payload"};
+                                 "flips_a_payload",
+                                 "raised_too_early",
+                                 "any_version_joins",
+                                 "version_lowered"};
 static_assert(std::size(names) == mutant_count, "every broken rule has a name here");
 
 constexpr unsigned seconds_per_seed = 30;

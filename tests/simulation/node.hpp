@@ -43,6 +43,7 @@ class Node {
   Node(Host host, std::string name, NodeOptions options, protocol::Config config, Random random, Surroundings& around);
 
   void start(bool with_disk);
+  void install(protocol::Versions program) { config_.speaks = program; }  ///< what the next start runs
   void kill();  ///< the process ends at once
   void pause();
   void resume();

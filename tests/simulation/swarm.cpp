@@ -143,6 +143,12 @@ void draw_lossy(SwarmOptions& options, Random& random) {
   std::sort(options.faults.begin(), options.faults.end(), [](const Fault& x, const Fault& y) { return x.at < y.at; });
 }
 
+// A generator of its own: what the others draw stays as it is.
+void draw_upgrades(SwarmOptions& options, Random random) {
+  options.upgrades = random.chance(250);
+  if (options.upgrades) options.config.raise_after = random.between(Duration(200ms), Duration(3s));
+}
+
 }  // namespace
 
 const char* name_of(FaultKind kind) { return fault_names[static_cast<std::size_t>(kind)]; }
@@ -168,6 +174,7 @@ SwarmOptions draw(std::uint64_t seed) {
   draw_load(options, random);
   draw_faults(options, random);
   if (seed % 2 == 1) draw_lossy(options, random);
+  draw_upgrades(options, Random(seed ^ 0x75706772'61646500));
   return options;
 }
 
@@ -178,6 +185,7 @@ std::string describe(const SwarmOptions& options) {
     if (node.weight != 1) text += std::string(", ") + static_cast<char>('a' + i) + " weighs " + std::to_string(node.weight);
     if (node.witness) text += std::string(", ") + static_cast<char>('a' + i) + " is a witness";
   }
+  if (options.upgrades) text += ", upgraded on the way";
   text += ", " + std::to_string(options.sessions) + " sessions acting every " + milliseconds(options.act_every);
   text += ", suspicion after " + milliseconds(options.config.suspect_after_min);
   text += ", delay up to " + milliseconds(options.network.delay_max);

@@ -59,6 +59,7 @@ struct SwarmOptions {
   NetworkOptions network;
   protocol::Duration write_min = std::chrono::microseconds(100);
   protocol::Duration write_max = std::chrono::milliseconds(3);
+  bool upgrades = false;             ///< processes are started again with the next release, now and then with the former one
   bool bootstrap = false;            ///< the first node is told to form alone, the others join it
   std::size_t sessions = 3;
   protocol::Duration act_every = std::chrono::milliseconds(60);  ///< mean time between two acts of a session

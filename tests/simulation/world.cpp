@@ -19,6 +19,7 @@ constexpr Duration alone_for = 2500ms;  ///< longer than a node without peers co
 World::World(const SwarmOptions& options, std::uint64_t seed)
     : options_(options),
       random_(seed),
+      upgrades_(seed ^ 0x72656c65'61736500),
       around_{.schedule = schedule_,
               .trace = trace_,
               .send = [this](Host from, const protocol::Outgoing& outgoing) {
@@ -83,6 +84,7 @@ bool World::run_until(TimePoint deadline, const std::function<bool()>& done) {
     while (schedule_.step(next)) {
       if (around_.drain_stuck) return false;
     }
+    if (faults_over_ && options_.upgrades) upgrade_who_is_refused();
     if (done && done()) return true;
   }
   return false;
@@ -90,8 +92,26 @@ bool World::run_until(TimePoint deadline, const std::function<bool()>& done) {
 
 void World::start(Host host, bool with_disk) {
   if (nodes_[host].running()) return;
+  if (options_.upgrades) nodes_[host].install(next_program(host));
   nodes_[host].start(with_disk);
   network_.started(host);
+}
+
+protocol::Versions World::next_program(Host host) {
+  const protocol::Versions former = protocol::program_versions();
+  const protocol::Versions next{former.oldest, static_cast<std::uint16_t>(former.newest + 1)};
+  const bool upgraded = nodes_[host].config().speaks == next;
+  if (faults_over_) return next;
+  return upgrades_.chance(upgraded ? 900 : 500) && nodes_[host].process() > 0 ? next : former;
+}
+
+// As an operator does who reads what the daemon waits for.
+void World::upgrade_who_is_refused() {
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    if (!nodes_[host].responsive() || !nodes_[host].engine().status().foreign_version) continue;
+    kill(host);
+    start(host);
+  }
 }
 
 void World::kill(Host host, bool powered) {
@@ -274,6 +294,7 @@ std::string World::unsettled() const {
     if (status.component != protocol::ComponentState::primary || !status.view) return node.name() + " is not primary: " + status.waits_for;
     if (status.node_state != protocol::NodeState::operational) return node.name() + " is wedged: " + status.waits_for;
     if (view && *view != *status.view) return node.name() + " is in another view";
+    if (status.view->version != status.view->newest_common_version()) return node.name() + " speaks an old version in its view";
     view = status.view;
     const auto rank = view->rank_of(node.id());
     if (!rank) return node.name() + " is in a view without itself";

@@ -80,12 +80,15 @@ class World : private Hosts {
   void strike_process(const Fault& fault);
   void strike_network(const Fault& fault);
   void cut_for(Host from, Host to, protocol::Duration lasts);
+  [[nodiscard]] protocol::Versions next_program(Host host);
+  void upgrade_who_is_refused();
   void come_back(Host host, protocol::Duration after, bool with_disk);
   [[nodiscard]] bool may_lose_disk(Host host) const;
   void watch_leaver(Host host, protocol::Duration back_after);
 
   SwarmOptions options_;
   Random random_;
+  Random upgrades_;
   Schedule schedule_;
   checker::Trace trace_;
   Surroundings around_;

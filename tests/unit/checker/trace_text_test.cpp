@@ -70,7 +70,7 @@ TEST(TraceText, WhatNoFieldCanHoldIsRefused) {
 }
 
 TEST(TraceText, AListLongerThanItsLineAllocatesNothing) {
-  EXPECT_EQ(parse_line("1 a/1/1 view 1.1/1 0 1 4000000000 a/1/1:1:1:0:1 0 0 0").error(), LineError::list_too_long);
+  EXPECT_EQ(parse_line("1 a/1/1 view 1.1/1 0 1 3 4000000000 a/1/1:1:1:0:1:3-3 0 0 0").error(), LineError::list_too_long);
 }
 
 }  // namespace

@@ -216,6 +216,7 @@ TEST(Configuration, TheCommentedFileNamesEveryKeyWithItsDefault) {
   EXPECT_EQ(a.fetch_again_after, b.fetch_again_after);
   EXPECT_EQ(a.fetch_tries, b.fetch_tries);
   EXPECT_EQ(a.admit_after, b.admit_after);
+  EXPECT_EQ(a.raise_after, b.raise_after);
   EXPECT_EQ(a.lag_exclude_after, b.lag_exclude_after);
   EXPECT_EQ(a.window_bytes, b.window_bytes);
   EXPECT_EQ(a.window_messages, b.window_messages);

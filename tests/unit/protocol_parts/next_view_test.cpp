@@ -165,6 +165,37 @@ TEST(NextView, AJoinerThatDoesNotHearAllWaits) {
   EXPECT_THAT(ask.next(), ElementsAre("a", "b"));
 }
 
+TEST(NextView, IsSpokenInTheNewestVersionThatAllSpeak) {
+  Ask ask({"a", "b"});
+  ask.view.version = 3;
+  ask.member("a").speaks = {3, 5};
+  ask.member("b").speaks = {2, 4};
+  EXPECT_EQ(ask.choose()->value.next.version, 4);
+  ask.joiner("d").speaks = {3, 3};
+  ASSERT_THAT(ask.next(), ElementsAre("a", "b", "d"));
+  EXPECT_EQ(ask.choose()->value.next.version, 3);
+}
+
+TEST(NextView, KeepsItsVersionWhileANameIsMissing) {
+  Ask ask({"a", "b", "c"});
+  ask.view.version = 3;
+  ask.member("a").speaks = {3, 4};
+  ask.member("b").speaks = {3, 4};
+  EXPECT_EQ(ask.choose()->value.next.version, 3);
+  ask.joiner("c").speaks = {3, 4};  // it came back as a new node
+  EXPECT_EQ(ask.choose()->value.next.version, 4);
+}
+
+TEST(NextView, AJoinerThatDoesNotSpeakItsVersionIsNotAdmitted) {
+  Ask ask({"a", "b"});
+  ask.view.version = 4;
+  ask.member("a").speaks = {3, 4};
+  ask.member("b").speaks = {3, 4};
+  ask.joiner("d").speaks = {3, 3};
+  ask.joiner("e").speaks = {5, 5};
+  EXPECT_THAT(ask.next(), ElementsAre("a", "b"));
+}
+
 TEST(NextView, TheSuccessorOfAMemberThatStaysIsNotAdmittedBesideIt) {
   Ask ask({"a", "b"});
   ask.member("a");

@@ -10,7 +10,7 @@
 namespace vsync::wire::test {
 
 inline auto fields(const protocol::Heartbeat& b) {
-  return std::tie(b.nonce, b.state, b.view, b.promised, b.loaded, b.leaving, b.congested, b.witness, b.weight, b.peers_digest, b.former, b.heard, b.lanes,
+  return std::tie(b.nonce, b.state, b.view, b.version, b.promised, b.loaded, b.leaving, b.congested, b.witness, b.weight, b.peers_digest, b.former, b.heard, b.lanes,
                   b.relay, b.audit);
 }
 inline auto fields(const protocol::Order& b) { return std::tie(b.view, b.lane, b.term, b.first, b.runs, b.hand_off, b.ordered_at); }
@@ -19,7 +19,7 @@ inline auto fields(const protocol::FetchData& b) { return std::tie(b.view, b.lan
 inline auto fields(const protocol::FetchOrder& b) { return std::tie(b.view, b.lane, b.first); }
 inline auto fields(const protocol::Prepare& b) { return std::tie(b.view, b.ballot, b.restart); }
 inline auto fields(const protocol::Answer& b) {
-  return std::tie(b.view, b.ballot, b.accepted, b.lanes, b.hears, b.loaded, b.leaving, b.from_disk, b.witness, b.full_weight, b.logged);
+  return std::tie(b.view, b.ballot, b.accepted, b.lanes, b.hears, b.loaded, b.leaving, b.from_disk, b.witness, b.full_weight, b.speaks, b.logged);
 }
 inline auto fields(const protocol::Refused& b) { return std::tie(b.view, b.ballot, b.promised); }
 inline auto fields(const protocol::Gather& b) { return std::tie(b.view, b.ballot, b.value); }

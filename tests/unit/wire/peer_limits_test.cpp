@@ -59,11 +59,23 @@ TEST(PeerLimits, AFrameForAllNamesNobody) {
 
 TEST(PeerLimits, AFrameOfAnotherVersionIsRefusedWhole) {
   capnp::MallocMessageBuilder builder;
-  builder.initRoot<peer_schema::Frame>().setPeerVersion(peer_version + 1);
+  auto frame = builder.initRoot<peer_schema::Frame>();
+  frame.setOldest(protocol::program_versions().newest + 1);
+  frame.setNewest(protocol::program_versions().newest + 2);
   const auto flat = capnp::messageToFlatArray(builder);
   const auto decoded = decode_frame(std::as_bytes(std::span(flat.asBytes().begin(), flat.asBytes().size())), {});
   ASSERT_FALSE(decoded);
-  EXPECT_EQ(decoded.error().what, "frame: of version " + std::to_string(peer_version + 1) + ", this daemon speaks " + std::to_string(peer_version));
+  EXPECT_EQ(decoded.error().what, "frame: from a daemon that speaks versions 4 to 5 of the protocol, this one speaks 3 to 3: upgrade the older one");
+}
+
+TEST(PeerLimits, AFrameOfARangeThatMeetsThisOnesIsRead) {
+  Frame frame = frame_of(protocol::Ack{});
+  frame.speaks = {1, 9};
+  EXPECT_EQ(error_of(frame), "");
+  frame.speaks = {3, 2};
+  EXPECT_EQ(error_of(frame), "frame: speaks no version of the protocol");
+  frame.speaks = {0, 3};
+  EXPECT_EQ(error_of(frame), "frame: speaks no version of the protocol");
 }
 
 TEST(PeerLimits, AViewHas1To64Members) {
@@ -100,7 +112,8 @@ TEST(PeerLimits, APreparesCoordinatorIsAMemberOfItsView) {
 TEST(PeerLimits, DataHasChunks) {
   capnp::MallocMessageBuilder builder;
   auto frame = builder.initRoot<peer_schema::Frame>();
-  frame.setPeerVersion(peer_version);
+  frame.setOldest(protocol::program_versions().oldest);
+  frame.setNewest(protocol::program_versions().newest);
   frame.initFrom().setName("a");
   frame.initTo().setName("b");
   frame.initData();

@@ -93,6 +93,12 @@ Order order(Random& random) {
   return order;
 }
 
+/// That this program can talk to.
+Versions versions(Random& random) {
+  return {static_cast<std::uint16_t>(random.number(1, program_versions().oldest)),
+          static_cast<std::uint16_t>(random.number(program_versions().newest, 0xffff))};
+}
+
 Heartbeat heartbeat(Random& random) {
   Heartbeat heartbeat{.nonce = static_cast<std::int64_t>(random.bits()),
                       .state = static_cast<NodeState>(random.number(0, 4)),
@@ -105,6 +111,7 @@ Heartbeat heartbeat(Random& random) {
                       .weight = u32(random),
                       .peers_digest = random.bits(),
                       .former = {.high = random.bits(), .low = random.bits()}};
+  heartbeat.version = static_cast<std::uint16_t>(random.number(0, 0xffff));
   heartbeat.heard = random.list(members_max, [&] {
     return Heard{.node = random.node(), .nonce = static_cast<std::int64_t>(random.bits()), .refused = random.coin()};
   });
@@ -135,6 +142,7 @@ Answer answer(Random& random) {
   answer.from_disk = random.coin();
   answer.witness = random.coin();
   answer.full_weight = u32(random);
+  answer.speaks = versions(random);
   answer.logged = random.list(4, [&] { return seq(random); });
   return answer;
 }
@@ -258,8 +266,9 @@ View random_view(Random& random) {
     NodeId node = random.node();
     // The index keeps names apart.
     node.name = std::to_string(i) + node.name.substr(0, name_bytes_max - 2);
-    view.members.push_back({.node = node, .weight = u32(random), .full_weight = u32(random), .witness = random.coin(), .loaded = random.coin()});
+    view.members.push_back({.node = node, .weight = u32(random), .full_weight = u32(random), .witness = random.coin(), .loaded = random.coin(), .speaks = versions(random)});
   }
+  view.version = static_cast<std::uint16_t>(random.number(0, 0xffff));
   view.tie_breaker = rank(random, members);
   view.formed_in = {random.bits(), rank(random, members_max)};
   const std::size_t lanes = random.number(1, 5);
@@ -268,7 +277,7 @@ View random_view(Random& random) {
 }
 
 Frame random_frame(Random& random, std::size_t kind) {
-  return {.cluster = {.high = random.bits(), .low = random.bits()}, .from = random.node(), .to = random.coin() ? random.node() : NodeId{}, .body = body(random, kind)};
+  return {.cluster = {.high = random.bits(), .low = random.bits()}, .from = random.node(), .to = random.coin() ? random.node() : NodeId{}, .body = body(random, kind), .speaks = versions(random)};
 }
 
 PersistentState random_persistent(Random& random) {
