@@ -104,6 +104,13 @@ void EngineLoop::report(const protocol::Status& status) {
     parts_.log.error("this daemon cannot join its cluster", {{"WAITS_FOR", status.waits_for}});
   }
   foreign_version_ = status.foreign_version;
+  if (!status.parted.empty() && status.parted != parted_) {
+    std::string names;
+    for (const std::string& name : status.parted) names += (names.empty() ? "" : ",") + name;
+    parts_.log.error("a forced primary has parted the history of some daemons from this one's: vsync join --discard gives one side up",
+                     {{"PARTED", names}});
+  }
+  parted_ = status.parted;
 }
 
 // A pause longer than a lease means that others may have gone on without this node. The engine says nothing until it has heard

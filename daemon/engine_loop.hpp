@@ -68,6 +68,7 @@ class EngineLoop {
   protocol::TimePoint last_look_;
   protocol::TimePoint next_report_;
   std::optional<std::uint16_t> foreign_version_;  ///< as it was last told
+  std::vector<std::string> parted_;               ///< likewise
   protocol::TimePoint leave_by_;
   bool due_ = false;   ///< the timer has fired, and no turn has been since
   bool more_ = false;  ///< the turn's rounds ended before the engine had said everything

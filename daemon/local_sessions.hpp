@@ -100,6 +100,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   void on(Session& session, LocalSocket::Request& request, const wire::GoodbyeRequest& goodbye);
   void on(Session& session, LocalSocket::Request& request, const wire::Pong& pong);
   void on(Session& session, LocalSocket::Request& request, const wire::Query& query);
+  void on_operator(Session& session, const wire::Query& query);
   void on(Session& session, LocalSocket::Request& request, const wire::Received& received);
   void join_group(Session& session, const wire::Join& join);
   enum class Taken : std::uint8_t { yes, later };

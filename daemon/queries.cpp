@@ -36,7 +36,12 @@ Json view_json(const protocol::View& view) {
                        {"newest_version", member.speaks.newest},
                        {"loaded", member.loaded}});
   }
-  return {{"epoch", view.id.epoch.number}, {"number", view.id.number}, {"version", view.version}, {"members", std::move(members)}};
+  Json forced = Json::array();
+  for (const protocol::Forced& each : view.forced) {
+    forced.push_back({{"epoch", each.epoch.number}, {"from", name_of(each.from)}, {"by", each.by}, {"at", each.at}});
+  }
+  return {{"epoch", view.id.epoch.number}, {"number", view.id.number}, {"version", view.version},
+          {"forced", std::move(forced)},   {"members", std::move(members)}};
 }
 
 Json sequencer_json(const protocol::Status& status) {
@@ -71,6 +76,7 @@ std::string status_json(const protocol::Status& status, const protocol::Director
   json["waits_for"] = status.waits_for;
   json["heard"] = status.heard;
   json["suspected"] = status.suspected;
+  json["parted"] = status.parted;
   json["links"] = Json::array();
   for (const LinkReport& link : links) json["links"].push_back({{"peer", link.peer}, {"endpoint", link.endpoint}, {"up", link.up}});
   json["sessions"] = sessions;

@@ -253,6 +253,28 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Rece
   }
 }
 
+namespace {
+
+const char* text_of(protocol::BootstrapError error) {
+  return error == protocol::BootstrapError::has_view ? "this node has installed a view before" : "a peer is in a view already; this node joins it";
+}
+
+const char* text_of(protocol::ForceError error) {
+  switch (error) {
+    case protocol::ForceError::no_view: return "this node was never in a view: bootstrap is for that";
+    case protocol::ForceError::no_place: return "this node has no place in the last view that it knows: force one that has";
+    case protocol::ForceError::goes_on: return "this node's view goes on by itself";
+    case protocol::ForceError::primary_is_heard: return "a peer is in a later view; this node joins it";
+    case protocol::ForceError::no_state: return "no daemon that is there holds the stored state: force one that does";
+    case protocol::ForceError::too_often: return "this history was forced too often";
+  }
+  return "";
+}
+
+const char* text_of(protocol::DiscardError) { return "no peers are configured that this node could join"; }
+
+}  // namespace
+
 void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Query& query) {
   using What = wire::Query::What;
   switch (query.what) {
@@ -263,19 +285,30 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Quer
     case What::members:
       if (auto json = members_json(engine_.directory(), query.group)) return tell(session, wire::QueryAnswer{query.request, *json});
       return tell(session, wire::Refused{query.request, ErrorCode::no_such_group, "no such group: " + query.group});
-    case What::bootstrap: break;
+    case What::bootstrap:
+    case What::force_primary:
+    case What::discard: return on_operator(session, query);
   }
+}
+
+void LocalSessions::on_operator(Session& session, const wire::Query& query) {
+  using What = wire::Query::What;
+  const auto refuse = [&](ErrorCode code, const char* why) { tell(session, wire::Refused{query.request, code, why}); };
   if (session.credentials.uid != 0 && session.credentials.uid != geteuid()) {
-    return tell(session, wire::Refused{query.request, ErrorCode::not_allowed, "bootstrap is for root and the daemon's own user"});
+    return refuse(ErrorCode::not_allowed, "operators' commands are for root and the daemon's own user");
   }
   engine_used_ = true;
-  if (auto done = engine_.bootstrap(now_); !done) {
-    return tell(session, wire::Refused{query.request, ErrorCode::has_view,
-                                       done.error() == protocol::BootstrapError::has_view
-                                           ? "this node has installed a view before"
-                                           : "a peer is in a view already; this node joins it"});
+  const char* said = "an operator's bootstrap makes this node the first view";
+  if (query.what == What::bootstrap) {
+    if (const auto done = engine_.bootstrap(now_); !done) return refuse(ErrorCode::wrong_state, text_of(done.error()));
+  } else if (query.what == What::force_primary) {
+    said = "an operator forces a primary: this node goes on with those of its last view that it hears";
+    if (const auto done = engine_.force_primary(now_); !done) return refuse(ErrorCode::wrong_state, text_of(done.error()));
+  } else {
+    said = "an operator makes this node give up what it has and join whom it hears";
+    if (const auto done = engine_.discard(now_); !done) return refuse(ErrorCode::wrong_state, text_of(done.error()));
   }
-  log_.notice("an operator's bootstrap makes this node the first view", {{"UID", std::to_string(session.credentials.uid)}});
+  log_.notice(said, {{"UID", std::to_string(session.credentials.uid)}});
   tell(session, wire::QueryAnswer{query.request, R"({"ok":true})"});
 }
 

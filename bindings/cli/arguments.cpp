@@ -74,6 +74,9 @@ struct Parser {
   GroupsArguments groups;
   MembersArguments members;
   BootstrapArguments bootstrap;
+  ForcePrimaryArguments force_primary;
+  JoinArguments join;
+  bool discard = false;
   std::string text;
   std::vector<std::string> headers;
   double wait_s = 0;
@@ -133,6 +136,11 @@ struct Parser {
     command->add_flag("--json", members.json, "As JSON");
     command = app.add_subcommand("bootstrap", "Make a daemon that was never in a view a cluster of its own, for others to join");
     command->add_flag("--json", bootstrap.json, "As JSON");
+    command = app.add_subcommand("force-primary", "Let a daemon whose others are lost for good go on with those that are left");
+    command->add_flag("--json", force_primary.json, "As JSON");
+    command = app.add_subcommand("join", "Make a daemon give up its own history and join the cluster that it hears");
+    command->add_flag("--discard", discard, "Yes: what it has is to be given up (a daemon with nothing to give up joins by itself)")->required();
+    command->add_flag("--json", join.json, "As JSON");
   }
 
   Arguments result() {
@@ -151,6 +159,10 @@ struct Parser {
       arguments.command = groups;
     } else if (app.got_subcommand("members")) {
       arguments.command = std::move(members);
+    } else if (app.got_subcommand("force-primary")) {
+      arguments.command = force_primary;
+    } else if (app.got_subcommand("join")) {
+      arguments.command = join;
     } else {
       arguments.command = bootstrap;
     }

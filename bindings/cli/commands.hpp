@@ -13,6 +13,8 @@ int run_status(Connection connection, const StatusArguments& arguments);
 int run_groups(Connection connection, const GroupsArguments& arguments);
 int run_members(Connection connection, const MembersArguments& arguments);
 int run_bootstrap(Connection connection, const BootstrapArguments& arguments);
+int run_force_primary(Connection connection, const ForcePrimaryArguments& arguments);
+int run_join(Connection connection, const JoinArguments& arguments);
 
 /// Prints why a question got no answer, and the exit status for it.
 int complain_of(const RequestError& error);

@@ -32,6 +32,8 @@ int run(const Arguments& arguments) {
         if constexpr (std::is_same_v<Command, GroupsArguments>) return run_groups(std::move(*opened), command);
         if constexpr (std::is_same_v<Command, MembersArguments>) return run_members(std::move(*opened), command);
         if constexpr (std::is_same_v<Command, BootstrapArguments>) return run_bootstrap(std::move(*opened), command);
+        if constexpr (std::is_same_v<Command, ForcePrimaryArguments>) return run_force_primary(std::move(*opened), command);
+        if constexpr (std::is_same_v<Command, JoinArguments>) return run_join(std::move(*opened), command);
       },
       arguments.command);
 }

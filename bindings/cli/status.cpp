@@ -89,12 +89,19 @@ std::string status_text(const Json& status, const Paint& paint) {
   const std::string state = field(status, "state");
   std::string out = paint(Colour::bold, field(status, "node")) + " is " + paint(colour_of(state), state) + "\n";
   out += explanation(state, list(status, "waits_for"));
+  if (const std::string parted = list(status, "parted"); parted != "-") {
+    out += paint(Colour::red, "a forced primary has parted its history from that of " + parted) +
+           ": they never merge; `vsync join --discard` at the daemons of one side gives that side up\n";
+  }
   const Json view = status.value("view", Json());
   std::vector<std::vector<std::string>> facts{{"", ""}};
   facts.push_back({"incarnation", field(status, "incarnation")});
   facts.push_back({"cluster", field(status, "cluster")});
   if (view.is_object()) {
     facts.push_back({"view", "epoch " + field(view, "epoch") + ", number " + field(view, "number")});
+    for (const Json& forced : view.value("forced", Json::array())) {
+      facts.push_back({"forced", "epoch " + field(forced, "epoch") + " by " + field(forced, "by") + ", from view " + field(forced, "from")});
+    }
     facts.push_back({"protocol", "version " + field(view, "version") + older_members(view)});
   } else {
     facts.push_back({"view", "none"});

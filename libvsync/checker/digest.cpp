@@ -18,6 +18,7 @@ void add(Digest& digest, const protocol::View& view) {
   }
   digest.add(view.tie_breaker.value).add(view.min_weight).add(view.version).add(view.sequencers.size());
   for (const protocol::Rank rank : view.sequencers) digest.add(rank.value);
+  for (const protocol::Forced& forced : view.forced) digest.add(forced.epoch.random).add(forced.by);
 }
 
 void add(Digest& digest, const protocol::LaneCut& lane) {

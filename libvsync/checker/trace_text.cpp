@@ -173,6 +173,10 @@ void io(A& a, protocol::View& view) {
   a.list(view.members, [&](protocol::Member& member) { io(a, member); });
   a.text(' ');
   a.list(view.sequencers, [&](protocol::Rank& rank) { io(a, rank); });
+  a.text(' ');
+  a.list(view.forced, [&](protocol::Forced& forced) {
+    io(a, forced.epoch), a.text(':'), io(a, forced.from), a.text(':'), a.name(forced.by), a.text(':'), a.clock(forced.at);
+  });
 }
 
 template <class A>

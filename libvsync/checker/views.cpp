@@ -195,7 +195,7 @@ void single_primary_chain(const History& history, Report& report) {
 void chosen_by_the_old_view(const History& history, Report& report) {
   for (std::size_t view = 0; view < history.views().size(); ++view) {
     const Succession succession = history.succession(view);
-    if (!succession.predecessor) continue;
+    if (!succession.predecessor || history.views()[view].forced) continue;
     const View& old = *succession.predecessor;
     const auto& instance = instance_of(history, old.id);
     const std::set<std::string> from_disk = names_from_disk(instance);

@@ -97,6 +97,8 @@ int Connection::descriptor() const { return session_->descriptor(); }
 Result<std::string, RequestError> Connection::status() { return session_->ask({.what = wire::Query::What::status}); }
 Result<std::string, RequestError> Connection::groups() { return session_->ask({.what = wire::Query::What::groups}); }
 Result<std::string, RequestError> Connection::bootstrap() { return session_->ask({.what = wire::Query::What::bootstrap}); }
+Result<std::string, RequestError> Connection::force_primary() { return session_->ask({.what = wire::Query::What::force_primary}); }
+Result<std::string, RequestError> Connection::discard() { return session_->ask({.what = wire::Query::What::discard}); }
 
 Result<std::string, RequestError> Connection::members(std::string_view group) {
   if (!wire::valid_pattern(group)) {

@@ -45,7 +45,7 @@ const char* name_of(ErrorCode code) {
     case ErrorCode::bad_topic: return "bad_topic";
     case ErrorCode::too_many_groups: return "too_many_groups";
     case ErrorCode::not_primary: return "not_primary";
-    case ErrorCode::has_view: return "has_view";
+    case ErrorCode::wrong_state: return "wrong_state";
     case ErrorCode::no_such_group: return "no_such_group";
   }
   return "unknown";

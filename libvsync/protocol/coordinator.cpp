@@ -8,6 +8,11 @@
 namespace vsync::protocol {
 
 Coordinator::Coordinator(const Config& config, Plan plan, TimePoint now) : config_(&config), plan_(std::move(plan)) {
+  if (plan_.forced) {
+    RankSet present;
+    for (const NodeId& node : plan_.acceptors) present.insert(*acceptor_rank(plan_.view, node, plan_.restart));
+    plan_.view = with_votes_of(std::move(plan_.view), present);
+  }
   for (const NodeId& node : everyone()) waiting_.insert(node);
   enter(Step::answers, now);
 }
@@ -51,7 +56,7 @@ void Coordinator::on_lost(TimePoint now, const NodeId& node) {
 }
 
 void Coordinator::choose(TimePoint now) {
-  choice_ = choose_value(*config_, {&plan_.view, &answers_, plan_.restart, plan_.sequencers, plan_.sequencer_stuck, plan_.random, plan_.ballot});
+  choice_ = choose_value(*config_, {&plan_.view, &answers_, plan_.restart, plan_.sequencers, plan_.sequencer_stuck, plan_.random, plan_.ballot, plan_.forced});
   if (!choice_) {
     step_ = Step::failed;
     return;

@@ -19,6 +19,9 @@ namespace {
 constexpr std::size_t early_max = 4096;
 constexpr std::size_t frame_bytes = 512;  ///< what a frame costs besides its chunks
 
+/// A ballot may fail, and is tried again; but a command is for the state of things that its giver saw.
+constexpr Duration force_within = 10s;
+
 std::size_t bytes_of(const Frame& frame) {
   std::size_t bytes = frame_bytes;
   if (const auto* data = std::get_if<Data>(&frame.body)) {
@@ -183,7 +186,10 @@ void Engine::Parts::heartbeat() {
   Heartbeat beat;
   beat.nonce = nonce();
   beat.state = node_state();
-  if (const View* view = in_view ? &in_view->view : bound_view()) beat.view = view->id;
+  if (const View* view = bound_view()) {
+    beat.view = view->id;
+    beat.forced = view->forced;
+  }
   if (in_view) beat.version = in_view->view.version;
   beat.promised = disk.promised;
   beat.loaded = in_view && in_view->loaded;
@@ -353,6 +359,28 @@ Result<void, BootstrapError> Engine::bootstrap(TimePoint now) {
   return {};
 }
 
+Result<void, ForceError> Engine::force_primary(TimePoint now) {
+  Parts& p = *parts_;
+  p.begin(now);
+  if (const auto error = p.not_to_be_forced()) return Unexpected{*error};
+  p.force_until = now + force_within;
+  p.retry_at = now;
+  p.coordinator.reset();
+  p.evaluate();
+  p.settle();
+  return {};
+}
+
+Result<void, DiscardError> Engine::discard(TimePoint now) {
+  Parts& p = *parts_;
+  p.begin(now);
+  if (p.config.peers.empty()) return Unexpected{DiscardError::no_peers};
+  p.discard();
+  p.evaluate();
+  p.settle();
+  return {};
+}
+
 void Engine::drain(Outbox& out) {
   parts_->flush();
   out.clear();
@@ -378,6 +406,9 @@ NodeId Engine::self() const { return parts_->self; }
 const Directory& Engine::directory() const { return parts_->directory; }
 Position Engine::common_part(Position position) const {
   const Parts& p = *parts_;
+  if (p.in_view) {
+    if (const auto end = p.end_of_common(position)) return *end;
+  }
   // Of an epoch whose views nobody remembers the disks have what is left.
   const bool forgotten = p.in_view && position.epoch < p.in_view->view.id.epoch && !p.ends.knows(position);
   return forgotten ? p.durable_log.common_part(position) : p.ends.common_part(position);
@@ -398,6 +429,9 @@ Status Engine::status() const {
   }
   status.waits_for = p.waits_for();
   status.foreign_version = p.foreign_version();
+  for (const auto& [name, peer] : p.detector.peers()) {
+    if (p.detector.hears(p.now, peer.node) && p.parted_from(peer)) status.parted.push_back(name);
+  }
   status.dropped_frames = p.dropped_frames;
   status.view_changes = p.view_changes;
   if (!p.in_view) return status;

@@ -41,6 +41,17 @@ enum class PublishError : std::uint8_t {
 
 enum class BootstrapError : std::uint8_t { has_view, has_peers_in_view };
 
+enum class ForceError : std::uint8_t {
+  no_view,           ///< it was never in one: `bootstrap` is for that
+  no_place,          ///< it was excluded from the last view that it knows
+  goes_on,           ///< its view goes on by itself
+  primary_is_heard,  ///< a later view goes on, and this node joins it
+  no_state,          ///< nobody who is there holds the stored state
+  too_often,         ///< `forced_max` times in one history
+};
+
+enum class DiscardError : std::uint8_t { no_peers };
+
 /// Why this node waits, for people and monitors.
 struct Status {
   NodeId self;
@@ -52,6 +63,7 @@ struct Status {
   std::optional<View> view;
   std::vector<std::string> heard;          ///< names heard now
   std::vector<std::string> suspected;      ///< members not heard
+  std::vector<std::string> parted;         ///< names heard whose history a forced primary has parted from this node's
   std::optional<Rank> sequencer;
   bool lease = false;                      ///< (sequencer) may order now
   std::string waits_for;                   ///< in words; empty when nothing is waited for
@@ -95,6 +107,11 @@ class Engine {
   /// An operator's one-shot command: the first view is this node alone. A node that has just started listens first, and drops it if a
   /// peer is in a view after all.
   Result<void, BootstrapError> bootstrap(TimePoint now);
+  /// An operator's one-shot command, where no set that may go on is left: the view ends with those that are there, in a ballot of its own,
+  /// and a new epoch begins, in which that is recorded. If others have gone on from this view, both histories are parted: they never merge.
+  Result<void, ForceError> force_primary(TimePoint now);
+  /// An operator's one-shot command: this node gives up its view, what is on its disk, and its cluster, and joins whom it hears.
+  Result<void, DiscardError> discard(TimePoint now);
 
   /// Moves everything that waits into `out`, whose vectors are cleared first; capacities are reused.
   void drain(Outbox& out);

@@ -117,36 +117,42 @@ void Engine::Parts::on_frame(const Frame& frame, const Formed& formed) {
 
 // ---------------------------------------------------------------- restart formation
 
-void Engine::Parts::try_restart() {
+/// Who of the view that this node is bound to is there: members that live, and names that answer from their disks. Nothing where a later
+/// view goes on, which this node joins.
+std::optional<Engine::Parts::Present> Engine::Parts::present() const {
   const View& view = *bound_view();
-  RankSet present;
-  RankSet living;
-  std::vector<NodeId> acceptors{self};
   const Rank own = *view.rank_of_name(self.name);
-  present.insert(own);
-  if (in_view) living.insert(own);
+  Present found{{own}, {}, {self}};
+  if (in_view) found.living.insert(own);
   for (const auto& [name, peer] : detector.peers()) {
-    if (!detector.hears(now, peer.node)) continue;
+    if (!detector.hears(now, peer.node) || parted_from(peer)) continue;
     const Heartbeat& beat = peer.heartbeat;
-    if (in_a_view(beat.state) && beat.view > view.id) return;  // a primary may be there already: join it
+    if (in_a_view(beat.state) && beat.view > view.id) return std::nullopt;
     const auto rank = view.rank_of_name(name);
     if (!rank || beat.view != view.id) continue;
     const bool lives = in_a_view(beat.state) && view.at(*rank).node == peer.node;
     if (!lives && beat.state != NodeState::returning) continue;
-    present.insert(*rank);
-    acceptors.push_back(peer.node);
-    if (lives) living.insert(*rank);
+    found.ranks.insert(*rank);
+    found.acceptors.push_back(peer.node);
+    if (lives) found.living.insert(*rank);
   }
+  return found;
+}
+
+void Engine::Parts::try_restart() {
+  const View& view = *bound_view();
+  auto there = present();
+  if (!there) return;
   // What the living can do without the disks is theirs to do.
-  if (may_go_on(view, living) || !may_go_on(view, present)) {
+  if (may_go_on(view, there->living) || !may_go_on(view, there->ranks)) {
     alone_since = now;
     return;
   }
   // Who comes up a little later may have the longer history.
-  const bool everyone = present == all_members(view);
+  const bool everyone = there->ranks == all_members(view);
   if (!everyone && now - alone_since < config.suspect_after_min * 2) return;
-  if (present.front() != own || now < retry_at) return;
-  start_ballot(std::move(acceptors), true, false);
+  if (view.at(there->ranks.front()).node.name != self.name || now < retry_at) return;
+  start_ballot(std::move(there->acceptors), true, false);
 }
 
 }  // namespace vsync::protocol

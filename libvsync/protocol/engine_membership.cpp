@@ -158,7 +158,7 @@ std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
     const NodeId& node = peer.node;
     if (in_view->view.rank_of(node)) continue;
     const bool speaks_it = peer.speaks.include(in_view->view.version) || mutant(Mutant::any_version_joins);
-    bool mutual = speaks_it && detector.hears(now, node) && !in_a_view(peer.heartbeat.state) && peer.nonce != 0 && lists(peer.heartbeat, self);
+    bool mutual = speaks_it && !parted_from(peer) && detector.hears(now, node) && !in_a_view(peer.heartbeat.state) && peer.nonce != 0 && lists(peer.heartbeat, self);
     for (const Rank rank : members) {
       if (!mutual || rank == in_view->self) continue;
       const NodeId& member = in_view->view.at(rank).node;
@@ -225,7 +225,8 @@ void Engine::Parts::evaluate_in_view() {
     return;
   }
   // A restart formation takes nobody's word but its own ballot's: a node that doubts itself may be the one it needs.
-  if (!go_on) return try_restart();
+  if (!go_on) return force_until ? try_force() : try_restart();
+  force_until.reset();
   alone_since = now;
   if (doubt_since) return;
   const auto connected = clique();
@@ -273,7 +274,8 @@ bool Engine::Parts::change_needed(RankSet connected) const {
 void Engine::Parts::evaluate_outside() {
   become(ComponentState::joining);
   if (coordinator || silent_until > persisted) return;
-  if (returning) try_restart();
+  if (returning && force_until) try_force();
+  else if (returning) try_restart();
   else if (disk.installed) return;
   else if (bootstrap_wanted) try_bootstrap();
   else try_formation();
@@ -291,7 +293,7 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
   // A restarted node shows what its disk holds, whether it has a place in that or not: it may be the only one that knows that the former
   // view has ended.
   const View* own = in_view ? &in_view->view : disk.installed ? &*disk.installed : nullptr;
-  if (own == nullptr || silent_until > persisted) return;
+  if (own == nullptr || silent_until > persisted || parted_from({heartbeat.view, heartbeat.forced})) return;
   const bool bound = in_a_view(heartbeat.state) || heartbeat.state == NodeState::returning;
   const bool behind = bound && heartbeat.view < own->id;
   const bool missed_farewell = farewell && bound && heartbeat.view == farewell->from;
@@ -322,7 +324,7 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
   send(frame.from, std::move(decided));
 }
 
-void Engine::Parts::rejoin(const Cut* cut) {
+void Engine::Parts::rejoin(const Cut* cut, std::optional<Position> parted) {
   const auto unlike = in_view->audit.found();
   if (unlike) {
     (void)tell_divergence();
@@ -334,9 +336,10 @@ void Engine::Parts::rejoin(const Cut* cut) {
   const bool known = cut != nullptr && !cut->lanes.empty();
   const Seq common = known ? cut->lanes.front().end() : lane.stability().uniform();
   const Seq kept = std::min({lane.delivered(), common, unlike && unlike->lane == Lane{} ? unlike->agreed.value_or(Seq{}) : common});
-  Resynced resynced{at(kept), std::nullopt, std::nullopt};
-  if (lane.delivered() > kept) {
-    resynced.orphaned_from = at(kept + 1);
+  Resynced resynced{parted.value_or(at(kept)), std::nullopt, std::nullopt};
+  if (lane.delivered() > kept || parted) {
+    resynced.orphaned_from = resynced.last_common;
+    ++resynced.orphaned_from->seq.value;
     resynced.orphaned_to = at(lane.delivered());
   }
   for (Outcomes& pending : outcomes) pending.abandon(out.events);

@@ -29,6 +29,7 @@
 #include "protocol/fifo_numbers.hpp"
 #include "protocol/lane.hpp"
 #include "protocol/outcomes.hpp"
+#include "protocol/parted.hpp"
 #include "protocol/rank_set.hpp"
 
 namespace vsync::protocol {
@@ -177,6 +178,7 @@ struct Engine::Parts {
   std::optional<Forming> forming;
   std::optional<FirstView> first_view;
   bool bootstrap_wanted = false;
+  std::optional<TimePoint> force_until;  ///< an operator wants the view to go on with those that are there
   std::deque<Decision> decisions;
   ComponentState component = ComponentState::joining;
   bool holding_back = false;
@@ -319,7 +321,7 @@ struct Engine::Parts {
   void on_frame(const Frame& frame, const AcceptedBallot& accepted);
   void on_frame(const Frame& frame, const Decided& decided);
   void on_frame(const Frame& frame, const Snapshot& snapshot);
-  void start_ballot(std::vector<NodeId> acceptors, bool restart, bool stuck);
+  void start_ballot(std::vector<NodeId> acceptors, bool restart, bool stuck, std::optional<Forced> forced = std::nullopt);
   void drive_coordinator();
   void wedge();
   void try_gathered();
@@ -368,7 +370,22 @@ struct Engine::Parts {
   void write_first_view(View view);
   void enter_first_view();
   void try_formation();
+  struct Present {
+    RankSet ranks;
+    RankSet living;
+    std::vector<NodeId> acceptors;
+  };
+  [[nodiscard]] std::optional<Present> present() const;
   void try_restart();
+
+  // ---- engine_forced.cpp
+  [[nodiscard]] std::optional<ForceError> not_to_be_forced() const;
+  void try_force();
+  [[nodiscard]] std::optional<ViewId> parted_from(const Lineage& other) const;
+  [[nodiscard]] std::optional<ViewId> parted_from(const FailureDetector::Peer& peer) const;
+  [[nodiscard]] std::optional<Position> common_with_others() const;
+  [[nodiscard]] std::optional<Position> end_of_common(const Position& position) const;
+  void discard();
 
   // ---- engine_membership.cpp
   void on_frame(const Frame& frame, const Heartbeat& heartbeat);
@@ -376,7 +393,7 @@ struct Engine::Parts {
   void evaluate_in_view();
   void evaluate_outside();
   void show_decisions(const Frame& frame, const Heartbeat& heartbeat);
-  void rejoin(const Cut* cut);
+  void rejoin(const Cut* cut, std::optional<Position> parted = std::nullopt);
   void expire_sessions();
   void part();
   [[nodiscard]] bool change_needed(RankSet connected) const;

@@ -128,7 +128,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Accept& accept) {
 
 // ---------------------------------------------------------------- the coordinator
 
-void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bool stuck) {
+void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bool stuck, std::optional<Forced> forced) {
   const View& view = *bound_view();
   Coordinator::Plan plan;
   plan.view = view;
@@ -156,6 +156,7 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
   }
   plan.sequencer_stuck = stuck;
   plan.random = random.next();
+  plan.forced = std::move(forced);
   // A coordinator promises first: after a crash its successor must not use the same ballot for something else.
   disk.promised = plan.ballot;
   wedge();
@@ -214,6 +215,7 @@ void Engine::Parts::on_frame(const Frame& frame, const AcceptedBallot& accepted)
 
 void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
   if (decided.chain.empty() || silent_until > persisted) return;
+  if (parted_from({decided.chain.back().value.next.id, decided.chain.back().value.next.forced})) return;
   // After a pause only what was said since counts: links keep order, so an echo of a newer heartbeat came before this.
   if (in_view && doubt_since && !detector.heard_us_since(frame.from, *doubt_since)) return;
   const View& newest = decided.chain.back().value.next;
@@ -298,7 +300,8 @@ void Engine::Parts::remember(const Decision& decision) {
 
 void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   const Rank own = *next.rank_of(self);
-  ViewInstalled event{next, {}, {}, restart, false};
+  const bool forced = restart && !next.forced.empty() && next.forced.back().epoch == next.id.epoch;
+  ViewInstalled event{next, {}, {}, restart, forced};
   bool lease_may_last = !in_view && !restart && next.id.number > 1;  // a joiner can't know who is out
   if (in_view) {
     for (const Member& member : in_view->view.members) {
@@ -333,6 +336,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   disk.accepted.reset();
   persist();
   returning = false;
+  force_until.reset();
   forming.reset();
   first_view.reset();
   coordinator.reset();

@@ -131,6 +131,7 @@ struct Heartbeat {
   NodeState state = NodeState::forming;
   ViewId view;                        ///< installed view (operational, wedged), or the one on disk (returning)
   std::uint16_t version = 0;          ///< (operational, wedged) that the view is spoken in
+  std::vector<Forced> forced;         ///< in the history of the view
   Ballot promised;                    ///< highest ballot answered in that view
   bool loaded = false;
   bool leaving = false;

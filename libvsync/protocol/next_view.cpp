@@ -242,7 +242,8 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
   const View& view = *input.view;
   const std::vector<Acceptor> acceptors = by_rank(input);
   if (!may_go_on(view, answered(view, *input.answers, input.restart))) return std::nullopt;
-  if (auto value = possibly_chosen(view, acceptors)) return Choice{std::move(*value), true};
+  auto value = input.forced ? std::nullopt : possibly_chosen(view, acceptors);
+  if (value) return Choice{std::move(*value), true};
 
   const auto clique = connected(view, acceptors);
   if (!clique) return std::nullopt;
@@ -257,6 +258,11 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
   next.formed_in = input.ballot;
   if (input.restart) next.id.epoch = {view.id.epoch.number + 1, input.random};
   choice.value.restart = input.restart;
+  next.forced = view.forced;
+  if (input.forced) {
+    next.forced.push_back(*input.forced);
+    next.forced.back().epoch = next.id.epoch;
+  }
   for (const Rank rank : going->members) {
     const Acceptor& acceptor = acceptors[rank.value];
     next.members.push_back(continuing(view.at(rank), acceptor, going->loaded.contains(rank)));

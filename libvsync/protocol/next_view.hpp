@@ -27,6 +27,8 @@ struct ChoiceInput {
   bool sequencer_stuck = false;               ///< it doesn't order: the next view has another
   std::uint64_t random = 0;                   ///< for a new epoch
   Ballot ballot{};
+  /// Set: an operator forces it. What others may have chosen is not adopted, the next view is another history's.
+  std::optional<Forced> forced{};
 };
 
 /// The rank `node` answers for: its own, or (restart) that of its predecessor of the same name.

@@ -1,5 +1,6 @@
 #include "protocol/primary.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -29,6 +30,15 @@ bool may_go_on(const View& view, RankSet set) {
   const bool has_tie_breaker = (set & all_members(view)).contains(view.tie_breaker);
   const bool wins_the_vote = weight > others || (weight == others && (has_tie_breaker || mutant(Mutant::half_without_tie_breaker)));
   return wins_the_vote && weight >= view.min_weight && set.intersects(payload_holders(view));
+}
+
+View with_votes_of(View view, RankSet present) {
+  for (const Rank rank : all_members(view)) {
+    std::uint32_t& weight = view.members[rank.value].weight;
+    weight = present.contains(rank) ? std::max(weight, 1u) : 0;
+  }
+  view.min_weight = 1;
+  return view;
 }
 
 // The right to go on grows with the set, so it is enough to look at the largest set that avoids the holders.

@@ -26,6 +26,9 @@ namespace vsync::protocol {
 /// More than half of the weight, or exactly half with the tie-breaker; at least `min_weight`; and a payload holder.
 [[nodiscard]] bool may_go_on(const View& view, RankSet set);
 
+/// The view as an operator reads it who forces a primary: those that are there decide, and nobody else.
+[[nodiscard]] View with_votes_of(View view, RankSet present);
+
 /// The payload holders in `set` meet every set that may go on: what all of them hold can't be lost by a later primary.
 [[nodiscard]] bool is_uniform_set(const View& view, RankSet set);
 

@@ -1,7 +1,9 @@
 #pragma once
 // A view: the members all of them agreed on, and everything the primary rule reads.
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "protocol/ids.hpp"
@@ -21,6 +23,16 @@ struct Member {
   [[nodiscard]] bool holds_payload() const { return !witness; }
 };
 
+/// A forced primary: an operator has ended a view without a set that may go on.
+struct Forced {
+  Epoch epoch;          ///< that began so
+  ViewId from;          ///< the view that was ended
+  std::string by;       ///< the node at which it was said
+  std::int64_t at = 0;  ///< its wall clock, nanoseconds since 1970
+  bool operator==(const Forced&) const = default;
+};
+inline constexpr std::size_t forced_max = 64;  ///< in the history of a view
+
 /// Members stand in order of seniority; a member's rank is its index.
 struct View {
   ViewId id;
@@ -32,6 +44,7 @@ struct View {
   /// same members alone could follow the same view with another cut.
   Ballot formed_in{};
   std::uint16_t version = program_versions().newest;  ///< of the protocol, spoken by all members
+  std::vector<Forced> forced{};  ///< in the history of this view, oldest first
   bool operator==(const View&) const = default;
 
   [[nodiscard]] std::optional<Rank> rank_of(const NodeId& node) const;

@@ -84,7 +84,9 @@ struct Query {
     status @1 :Void;          # answered by Answer with JSON text
     groups @2 :Void;
     members @3 :Text;
-    bootstrap @4 :Void;
+    bootstrap @4 :Void;       # this and what follows: operators' commands, for root and the daemon's own user
+    forcePrimary @5 :Void;
+    discard @6 :Void;
   }
 }
 
@@ -140,7 +142,7 @@ enum ErrorCode {
   badTopic @13;
   tooManyGroups @14;
   notPrimary @15;
-  hasView @16;
+  wrongState @16;            # an operator's command that has no place in the daemon's present state
   noSuchGroup @17;
 }
 

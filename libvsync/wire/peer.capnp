@@ -53,6 +53,15 @@ struct Member {
   newest @6 :UInt16 = 3;      # to this one
 }
 
+# An operator has ended the view `from` without a set that may go on, and `epoch` began.
+struct Forced {
+  epoch @0 :UInt64;
+  epochRandom @1 :UInt64;
+  from @2 :ViewId;
+  by @3 :Text;                # name of the node at which it was said
+  at @4 :Int64;               # its wall clock, nanoseconds since 1970
+}
+
 # 1 to 64 members in order of seniority; a member's rank is its index. No name twice.
 struct View {
   id @0 :ViewId;
@@ -63,6 +72,7 @@ struct View {
   formedRound @5 :UInt64;     # the ballot of the former view that formed this one
   formedCoordinator @6 :UInt16;
   version @7 :UInt16 = 3;     # of this protocol, that all members speak in this view
+  forced @8 :List(Forced);    # in the history of this view, oldest first; at most 64
 }
 
 # ---- the cut and the value of a view change
@@ -180,6 +190,7 @@ struct Heartbeat {
   relay @14 :List(LaneRelay); # empty with less than three members
   audit @15 :List(LaneAudit); # by lane; only from one that is loaded
   version @16 :UInt16;        # (operational, wedged) that `view` is spoken in
+  forced @17 :List(Forced);   # in the history of `view`
 }
 
 # The digest of everything that the sender has delivered up to and with position `last`. Members whose digests differ at one position

@@ -114,6 +114,7 @@ void write(peer_schema::Heartbeat::Builder out, const protocol::Heartbeat& heart
   out.setState(static_cast<peer_schema::NodeState>(heartbeat.state));
   write(out.initView(), heartbeat.view);
   out.setVersion(heartbeat.version);
+  write(out.initForced(size_of(heartbeat.forced.size())), heartbeat.forced);
   write(out.initPromised(), heartbeat.promised);
   out.setLoaded(heartbeat.loaded);
   out.setLeaving(heartbeat.leaving);
@@ -140,6 +141,7 @@ protocol::Heartbeat read(peer_schema::Heartbeat::Reader in) {
   heartbeat.state = read_enum(in.getState(), protocol::NodeState::returning, "heartbeat: state");
   heartbeat.view = read_view_id(in.getView());
   heartbeat.version = in.getVersion();
+  heartbeat.forced = read_forced(in.getForced(), "heartbeat: forced");
   heartbeat.promised = read_ballot(in.getPromised(), "heartbeat: promised");
   heartbeat.loaded = in.getLoaded();
   heartbeat.leaving = in.getLeaving();

@@ -84,6 +84,16 @@ void write(peer_schema::Ballot::Builder out, const protocol::Ballot& ballot) {
   out.setCoordinator(ballot.coordinator.value);
 }
 
+void write(capnp::List<peer_schema::Forced>::Builder out, const std::vector<protocol::Forced>& forced) {
+  for (unsigned i = 0; i < out.size(); ++i) {
+    out[i].setEpoch(forced[i].epoch.number);
+    out[i].setEpochRandom(forced[i].epoch.random);
+    write(out[i].initFrom(), forced[i].from);
+    out[i].setBy(text_of(forced[i].by));
+    out[i].setAt(forced[i].at);
+  }
+}
+
 void write(peer_schema::View::Builder out, const protocol::View& view) {
   write(out.initId(), view.id);
   auto members = out.initMembers(size_of(view.members.size()));
@@ -93,6 +103,7 @@ void write(peer_schema::View::Builder out, const protocol::View& view) {
   out.setFormedRound(view.formed_in.round);
   out.setFormedCoordinator(view.formed_in.coordinator.value);
   out.setVersion(view.version);
+  write(out.initForced(size_of(view.forced.size())), view.forced);
   write_numbers(out.initSequencers(size_of(view.sequencers.size())), view.sequencers, [](protocol::Rank rank) { return rank.value; });
 }
 
@@ -147,6 +158,15 @@ protocol::Versions read_versions(std::uint16_t oldest, std::uint16_t newest, con
   return {oldest, newest};
 }
 
+std::vector<protocol::Forced> read_forced(capnp::List<peer_schema::Forced>::Reader in, const char* field) {
+  return read_list<protocol::Forced>(in, protocol::forced_max, field, [&](peer_schema::Forced::Reader each) {
+    return protocol::Forced{.epoch = {each.getEpoch(), each.getEpochRandom()},
+                            .from = read_view_id(each.getFrom()),
+                            .by = read_node_name(each.getBy(), field),
+                            .at = each.getAt()};
+  });
+}
+
 protocol::View read_view(peer_schema::View::Reader in, const char* field) {
   protocol::View view;
   view.id = read_view_id(in.getId());
@@ -161,6 +181,7 @@ protocol::View read_view(peer_schema::View::Reader in, const char* field) {
   view.min_weight = in.getMinWeight();
   view.formed_in = {in.getFormedRound(), read_rank(in.getFormedCoordinator(), field)};
   view.version = in.getVersion();
+  view.forced = read_forced(in.getForced(), field);
   view.sequencers = read_list<protocol::Rank>(in.getSequencers(), lanes_max, field, read_member_rank);
   require(!view.sequencers.empty(), field, "a view has no lanes");
   return view;

@@ -15,6 +15,7 @@ void write(peer_schema::ViewId::Builder out, const protocol::ViewId& view);
 void write(peer_schema::SessionId::Builder out, const protocol::SessionId& session);
 void write(peer_schema::Position::Builder out, const protocol::Position& position);
 void write(peer_schema::Ballot::Builder out, const protocol::Ballot& ballot);
+void write(capnp::List<peer_schema::Forced>::Builder out, const std::vector<protocol::Forced>& forced);
 void write(peer_schema::View::Builder out, const protocol::View& view);
 void write(peer_schema::Value::Builder out, const protocol::Value& value);
 void write(peer_schema::Accepted::Builder out, const protocol::Accepted& accepted);
@@ -25,6 +26,7 @@ void write(capnp::List<peer_schema::OrderedRun>::Builder out, const std::vector<
 [[nodiscard]] protocol::Position read_position(peer_schema::Position::Reader in, const char* field);
 [[nodiscard]] protocol::Ballot read_ballot(peer_schema::Ballot::Reader in, const char* field);
 [[nodiscard]] protocol::Versions read_versions(std::uint16_t oldest, std::uint16_t newest, const char* field);
+[[nodiscard]] std::vector<protocol::Forced> read_forced(capnp::List<peer_schema::Forced>::Reader in, const char* field);
 [[nodiscard]] protocol::View read_view(peer_schema::View::Reader in, const char* field);
 [[nodiscard]] protocol::Value read_value(peer_schema::Value::Reader in, const char* field);
 [[nodiscard]] protocol::Accepted read_accepted(peer_schema::Accepted::Reader in, const char* field);

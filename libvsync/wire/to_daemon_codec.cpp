@@ -54,6 +54,8 @@ struct Writer {
       case Query::What::groups: to.setGroups(); return;
       case Query::What::members: to.setMembers(text_of(query.group)); return;
       case Query::What::bootstrap: to.setBootstrap(); return;
+      case Query::What::force_primary: to.setForcePrimary(); return;
+      case Query::What::discard: to.setDiscard(); return;
     }
   }
 };
@@ -97,6 +99,8 @@ Query read(schema::Query::Reader in) {
     case schema::Query::STATUS: query.what = Query::What::status; return query;
     case schema::Query::GROUPS: query.what = Query::What::groups; return query;
     case schema::Query::BOOTSTRAP: query.what = Query::What::bootstrap; return query;
+    case schema::Query::FORCE_PRIMARY: query.what = Query::What::force_primary; return query;
+    case schema::Query::DISCARD: query.what = Query::What::discard; return query;
     case schema::Query::MEMBERS:
       query.what = Query::What::members;
       query.group = read_group(in.getMembers(), "query");

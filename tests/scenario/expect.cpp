@@ -110,6 +110,10 @@ void Script::expect_node(const Words& words, Host host) {
       return resynced && (what != "orphans" || resynced->orphaned_from);
     });
     check((resyncs > 0) == (what != "no-resync"), name + " had " + std::to_string(resyncs) + " resyncs");
+  } else if (what == "parted" || what == "not-parted") {  // expect parted b,c at a
+    std::string from;
+    for (const std::string& each : node.engine().status().parted) from += (from.empty() ? "" : ",") + each;
+    check(from == (what == "parted" ? words[2] : ""), name + " is parted from " + (from.empty() ? "nobody" : from));
   } else if (what == "views") {  // expect views 2 at a
     const std::size_t views = count_of(host, [](const checker::TraceBody& body) { return std::holds_alternative<checker::ViewInstalled>(body); });
     check(views == number(words[2]), name + " installed " + std::to_string(views) + " views");

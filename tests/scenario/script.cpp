@@ -160,6 +160,8 @@ bool Script::act_on_nodes(const Words& words) {
   if (what == "pause") return each([&](Host h) { world_->pause(h); });
   if (what == "resume") return each([&](Host h) { world_->resume(h); });
   if (what == "leave") return each([&](Host h) { world_->leave(h); });
+  if (what == "force") return each([&](Host h) { world_->nodes()[h].force_primary(); });
+  if (what == "discard") return each([&](Host h) { world_->nodes()[h].discard(); });
   if (what == "bootstrap") return each([&](Host h) { world_->nodes()[h].bootstrap(); });
   if (what == "run") return world_->run_for(duration(words[1])), true;
   if (what == "settle") {  // of those that are up

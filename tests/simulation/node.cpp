@@ -112,6 +112,14 @@ void Node::bootstrap() {
   feed([this](TimePoint now) { (void)engine_->bootstrap(now); });
 }
 
+void Node::force_primary() {
+  feed([this](TimePoint now) { (void)engine_->force_primary(now); });
+}
+
+void Node::discard() {
+  feed([this](TimePoint now) { (void)engine_->discard(now); });
+}
+
 bool Node::publish(const checker::Published& publish, protocol::Payload payload, protocol::PublishError& error) {
   bool accepted = false;
   run([&](TimePoint now) {

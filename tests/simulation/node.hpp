@@ -52,6 +52,8 @@ class Node {
   void link_changed(const std::string& peer, protocol::LinkState state);
   void leave();
   void bootstrap();
+  void force_primary();
+  void discard();
   void note_log();  ///< in the trace
   /// A session's requests. Refused without a word while the process is paused (as seen by a client: no answer).
   bool publish(const checker::Published& publish, protocol::Payload payload, protocol::PublishError& error);

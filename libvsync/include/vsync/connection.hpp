@@ -98,6 +98,12 @@ class VSYNC_API Connection {
   [[nodiscard]] Result<std::string, RequestError> members(std::string_view group);
   /// Makes this daemon, which must never have been in a view, a cluster of its own that others then join.
   [[nodiscard]] Result<std::string, RequestError> bootstrap();
+  /// Lets this daemon, and those of its last view that it hears, go on without the others, of which too many are lost for good. It is
+  /// recorded in every later view. If the others live and have gone on, the two histories never merge: one must be given up.
+  [[nodiscard]] Result<std::string, RequestError> force_primary();
+  /// Makes this daemon give up its view, the durable messages on its disk and its cluster, and join the daemons it hears. Its
+  /// applications are told by a Resync.
+  [[nodiscard]] Result<std::string, RequestError> discard();
 
   /// Refuses further publishes, waits until all are resolved, and says goodbye to the daemon: the members of its groups then
   /// see `left`, not `crashed`. Unread events stay readable; Closed is the last. A second call does nothing.

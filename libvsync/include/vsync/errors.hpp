@@ -26,7 +26,7 @@ enum class ErrorCode : std::uint8_t {
   bad_topic,
   too_many_groups,
   not_primary,          ///< there is no primary view at this host, so nothing may be ordered
-  has_view,
+  wrong_state,  ///< an operator's command that has no place in the daemon's present state
   no_such_group,
 };
 [[nodiscard]] VSYNC_API const char* name_of(ErrorCode code);

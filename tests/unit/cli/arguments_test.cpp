@@ -85,6 +85,8 @@ TEST(Arguments, TheEndpointStandsBeforeOrBehindTheCommand) {
   EXPECT_EQ(parse_line({"members", "desk"}).as<MembersArguments>().group, "desk");
   EXPECT_FALSE(parse_line({"groups"}).as<GroupsArguments>().json);
   EXPECT_FALSE(parse_line({"bootstrap"}).as<BootstrapArguments>().json);
+  EXPECT_TRUE(parse_line({"force-primary", "--json"}).as<ForcePrimaryArguments>().json);
+  EXPECT_FALSE(parse_line({"join", "--discard"}).as<JoinArguments>().json);
 }
 
 TEST(Arguments, ProgramsInGroupViewsAreNamedByWhatTheyDo) {
@@ -96,7 +98,7 @@ TEST(Arguments, WhatCannotBeUnderstoodIsAUsageErrorOnStandardError) {
   for (const auto& words : std::vector<std::vector<const char*>>{{}, {"nonsense"}, {"pub"}, {"sub"}, {"members"}, {"pub", "t", "--level", "best"},
                                                                  {"pub", "t", "--header", "novalue"}, {"pub", "t", "--rate", "-1"},
                                                                  {"sub", "t", "--count", "0"}, {"sub", "t", "--raw", "--json"},
-                                                                 {"sub", "t", "--on-confirm", "maybe"}, {"status", "--unknown"}}) {
+                                                                 {"sub", "t", "--on-confirm", "maybe"}, {"join"}, {"status", "--unknown"}}) {
     const Parsed parsed = parse_line(words);
     EXPECT_EQ(parsed.status(), usage) << (words.empty() ? "" : words.back());
     EXPECT_EQ(parsed.out, "");

@@ -279,7 +279,7 @@ TEST_F(CommandTest, ARefusedQuestionIsARefusal) {
   daemon.change([](auto& behaviour) { behaviour.answer_queries = false; });
   auto bootstrap = run({"bootstrap"});
   ASSERT_TRUE(daemon.wait_for<wire::Query>());
-  daemon.send(wire::Refused{daemon.received_of<wire::Query>().front().request, wire::ErrorCode::has_view, "has been in a view"});
+  daemon.send(wire::Refused{daemon.received_of<wire::Query>().front().request, wire::ErrorCode::wrong_state, "has been in a view"});
   EXPECT_EQ(bootstrap->status(), refusal);
   EXPECT_THAT(bootstrap->complaints(), HasSubstr("has been in a view"));
 }

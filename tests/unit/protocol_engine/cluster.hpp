@@ -76,6 +76,13 @@ class Cluster {
     at(name).leave(now_);
     drain(name);
   }
+  /// What an operator says to a node.
+  template <class Command>
+  auto tell(const std::string& name, Command command) {
+    auto answer = command(at(name), now_);
+    drain(name);
+    return answer;
+  }
   void submit(const std::string& name, DirectoryOps ops) {
     (void)at(name).submit(now_, std::move(ops));
     drain(name);

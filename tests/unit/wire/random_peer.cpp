@@ -93,6 +93,12 @@ Order order(Random& random) {
   return order;
 }
 
+std::vector<Forced> forced(Random& random) {
+  return random.list(forced_max, [&] {
+    return Forced{.epoch = view_id(random).epoch, .from = view_id(random), .by = random.node().name, .at = static_cast<std::int64_t>(random.bits())};
+  });
+}
+
 /// That this program can talk to.
 Versions versions(Random& random) {
   return {static_cast<std::uint16_t>(random.number(1, program_versions().oldest)),
@@ -112,6 +118,7 @@ Heartbeat heartbeat(Random& random) {
                       .peers_digest = random.bits(),
                       .former = {.high = random.bits(), .low = random.bits()}};
   heartbeat.version = static_cast<std::uint16_t>(random.number(0, 0xffff));
+  heartbeat.forced = forced(random);
   heartbeat.heard = random.list(members_max, [&] {
     return Heard{.node = random.node(), .nonce = static_cast<std::int64_t>(random.bits()), .refused = random.coin()};
   });
@@ -269,6 +276,7 @@ View random_view(Random& random) {
     view.members.push_back({.node = node, .weight = u32(random), .full_weight = u32(random), .witness = random.coin(), .loaded = random.coin(), .speaks = versions(random)});
   }
   view.version = static_cast<std::uint16_t>(random.number(0, 0xffff));
+  view.forced = forced(random);
   view.tie_breaker = rank(random, members);
   view.formed_in = {random.bits(), rank(random, members_max)};
   const std::size_t lanes = random.number(1, 5);
