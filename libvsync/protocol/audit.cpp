@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "protocol/digest.hpp"
+#include "protocol/primary.hpp"
 
 namespace vsync::protocol {
 
@@ -19,7 +20,7 @@ Digest begin_place(std::uint64_t before, Seq first, const NodeId& publisher, con
 }  // namespace
 
 LaneAudit::LaneAudit(const ViewId& view, std::uint64_t carried)
-    : digest_(Digest().add(carried).add(view.epoch.number).add(view.epoch.random).add(view.number).value()), recent_{{Seq{}, digest_}} {}
+    : digest_(Digest().add(carried).add(view.epoch.number).add(view.epoch.random).add(view.number).value()), begin_{Seq{}, digest_} {}
 
 void LaneAudit::add(Seq first, const NodeId& publisher, const Chunk& chunk, std::uint32_t markers) {
   const auto bytes = chunk.payload.bytes();
@@ -49,19 +50,21 @@ void LaneAudit::close(Seq first, const Chunk& chunk) {
 
 std::vector<AuditPlace> LaneAudit::latest() const {
   std::vector<AuditPlace> places;
+  if (recent_.empty()) places.push_back(begin_);
   if (!strides_.empty()) places.push_back(strides_.back());
   if (!recent_.empty() && (strides_.empty() || recent_.back() != strides_.back())) places.push_back(recent_.back());
   return places;
 }
 
 std::vector<AuditPlace> LaneAudit::trail() const {
-  std::vector<AuditPlace> places;
+  std::vector<AuditPlace> places{begin_};
   const auto by_position = [](const AuditPlace& x, const AuditPlace& y) { return x.last < y.last; };
   std::set_union(strides_.begin(), strides_.end(), recent_.begin(), recent_.end(), std::back_inserter(places), by_position);
   return places;
 }
 
 std::optional<std::uint64_t> LaneAudit::at(Seq last) const {
+  if (last == begin_.last) return begin_.digest;
   for (const std::deque<AuditPlace>* places : {&recent_, &strides_}) {
     const auto found = std::lower_bound(places->begin(), places->end(), last, [](const AuditPlace& place, Seq seq) { return place.last < seq; });
     if (found != places->end() && found->last == last) return found->digest;
@@ -70,54 +73,67 @@ std::optional<std::uint64_t> LaneAudit::at(Seq last) const {
 }
 
 void Audit::heard(Rank member, Lane lane, const LaneAudit& own, std::vector<AuditPlace> places) {
-  std::optional<Seq> agreed;
-  for (const AuditPlace& place : places) {
+  const bool differs = std::any_of(places.begin(), places.end(), [&](const AuditPlace& place) {
     const auto here = own.at(place.last);
-    if (!here) continue;
-    if (*here == place.digest) {
-      agreed = place.last;
-      continue;
-    }
-    if (!found_) found_ = Divergence{lane, agreed, place.last};
-    if (found_->lane == lane && place.last <= found_->differs) found_ = Divergence{lane, std::max(agreed, found_->agreed), place.last};
-    break;
-  }
+    return here && *here != place.digest;
+  });
+  if (differs && !found_) found_ = lane;
   told_[lane][member] = std::move(places);
 }
 
-std::map<Rank, std::vector<AuditPlace>> Audit::told(Rank self, const LaneAudit& own) const {
-  std::map<Rank, std::vector<AuditPlace>> all;
-  if (const auto found = told_.find(found_->lane); found != told_.end()) all = found->second;
+AuditsTold Audit::told(Rank self, const LaneAudit& own) const {
+  AuditsTold all;
+  if (const auto found = told_.find(*found_); found != told_.end()) all = found->second;
   all[self] = own.trail();
   return all;
 }
 
-RankSet wrong_ones(const View& view, const std::map<Rank, std::vector<AuditPlace>>& told, RankSet holders) {
-  struct Place {
-    std::map<std::uint64_t, RankSet> camps;  ///< by digest
-    RankSet known_to;
-  };
+namespace {
+
+struct Place {
+  std::map<std::uint64_t, RankSet> camps;  ///< by digest
+  RankSet known_to;
+};
+
+std::map<Seq, Place> places_of(const AuditsTold& told, RankSet holders) {
   std::map<Seq, Place> places;
   for (const auto& [rank, its] : told) {
+    if (!holders.contains(rank)) continue;
     for (const AuditPlace& each : its) {
       places[each.last].camps[each.digest].insert(rank);
       places[each.last].known_to.insert(rank);
     }
   }
-  const Place* best = nullptr;
+  return places;
+}
+
+RankSet wrong_at(const View& view, const std::map<Seq, Place>& places, RankSet holders) {
   for (const auto& [last, place] : places) {
-    if (place.camps.size() > 1 && (best == nullptr || place.known_to.size() >= best->known_to.size())) best = &place;
+    if (place.camps.size() == 1) continue;
+    for (const auto& [digest, camp] : place.camps) {
+      if (weight_of(view, camp) * 2 > weight_of(view, holders)) return place.known_to.minus(camp);
+    }
   }
-  if (best == nullptr) return {};
-  const auto weight_of = [&](RankSet set) {
-    std::uint64_t weight = 0;
-    for (const Rank rank : set) weight += view.at(rank).weight;
-    return weight;
-  };
-  for (const auto& [digest, camp] : best->camps) {
-    if (weight_of(camp) * 2 > weight_of(holders | best->known_to)) return best->known_to.minus(camp);
+  for (const auto& [last, place] : places) {
+    if (place.camps.size() > 1 && place.known_to == holders) return holders.minus(RankSet{holders.front()});
   }
-  return best->known_to.contains(holders) ? best->known_to.minus(RankSet{best->known_to.front()}) : RankSet{};
+  return {};
+}
+
+}  // namespace
+
+std::optional<Divergence> divergence(const View& view, const AuditsTold& told, RankSet holders) {
+  const std::map<Seq, Place> places = places_of(told, holders);
+  Divergence found;
+  for (const auto& [last, place] : places) {
+    if (place.camps.size() > 1) {
+      found.differs = last;
+      found.wrong = wrong_at(view, places, holders);
+      return found;
+    }
+    if (place.known_to.size() > 1) found.agreed = last;
+  }
+  return std::nullopt;
 }
 
 }  // namespace vsync::protocol

@@ -39,7 +39,7 @@ class LaneAudit {
   void add_records(Seq first, const NodeId& publisher, const Chunk& chunk, std::uint64_t groups_digest);
 
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
-  /// Where it stands: its last place, and the last one that is kept longer. Others that are further, or not so far, know one of them.
+  /// Where it stands: its last place, and the last one that is kept longer; at first the beginning of the view. Others that are further, or not so far, know one of them.
   [[nodiscard]] std::vector<AuditPlace> latest() const;
   /// All places that it still knows, by position.
   [[nodiscard]] std::vector<AuditPlace> trail() const;
@@ -52,17 +52,19 @@ class LaneAudit {
   void close(Seq first, const Chunk& chunk);
 
   std::uint64_t digest_;
+  AuditPlace begin_;  ///< of the view: what differs there came into it so
   std::deque<AuditPlace> recent_;
   std::deque<AuditPlace> strides_;
 };
 
-/// What a comparison has found in one lane: the last position up to which two were equal, if one is known, and the first known at which
-/// they weren't (0: they came into the view with the difference).
+/// What each replica has told of one lane.
+using AuditsTold = std::map<Rank, std::vector<AuditPlace>>;
+
+/// Where replicas differ in one lane, and who is wrong.
 struct Divergence {
-  Lane lane;
-  std::optional<Seq> agreed;
-  Seq differs;
-  bool operator==(const Divergence&) const = default;
+  std::optional<Seq> agreed;  ///< the last place at which all that know it are alike, if there is one before the first difference
+  Seq differs;                ///< the first at which they aren't; 0: they came into the view so
+  RankSet wrong;              ///< nobody: that can't be said (yet)
 };
 
 /// Compares one replica with the other members of its view.
@@ -70,20 +72,18 @@ class Audit {
  public:
   /// What a member has told of one lane.
   void heard(Rank member, Lane lane, const LaneAudit& own, std::vector<AuditPlace> places);
-  /// A difference, until it is judged. While there is one everybody tells all it knows.
-  [[nodiscard]] const std::optional<Divergence>& found() const { return found_; }
-  /// What each has told of the lane in question; this member has `own`.
-  [[nodiscard]] std::map<Rank, std::vector<AuditPlace>> told(Rank self, const LaneAudit& own) const;
-  void judged() { *this = {}; }
+  /// The lane with a difference, from then on. Everybody tells all it knows while there is one.
+  [[nodiscard]] const std::optional<Lane>& found() const { return found_; }
+  /// What each has told of that lane; this member has `own`.
+  [[nodiscard]] AuditsTold told(Rank self, const LaneAudit& own) const;
 
  private:
-  std::optional<Divergence> found_;
-  std::map<Lane, std::map<Rank, std::vector<AuditPlace>>> told_;
+  std::optional<Lane> found_;
+  std::map<Lane, AuditsTold> told_;
 };
 
-/// Who is wrong: at the place that most know of those at which they differ, whoever has not what the strict majority by weight has; without
-/// such a majority all but the most senior, once all `holders` know that place. Who doesn't know it isn't judged; nobody is while those
-/// could still decide it.
-[[nodiscard]] RankSet wrong_ones(const View& view, const std::map<Rank, std::vector<AuditPlace>>& told, RankSet holders);
+/// Wrong is who has not what a strict majority by weight of `holders` has, at the first place where there is one. Where there is none: all
+/// but the most senior, at the first place that all of them know. Nothing: they don't differ.
+[[nodiscard]] std::optional<Divergence> divergence(const View& view, const AuditsTold& told, RankSet holders);
 
 }  // namespace vsync::protocol

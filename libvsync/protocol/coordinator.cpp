@@ -56,7 +56,7 @@ void Coordinator::on_lost(TimePoint now, const NodeId& node) {
 }
 
 void Coordinator::choose(TimePoint now) {
-  choice_ = choose_value(*config_, {&plan_.view, &answers_, plan_.restart, plan_.sequencers, plan_.sequencer_stuck, plan_.random, plan_.ballot, plan_.forced});
+  choice_ = choose_value(*config_, {&plan_.view, &answers_, plan_.restart, plan_.sequencers, plan_.sequencer_stuck, plan_.random, plan_.ballot, plan_.raise, plan_.forced});
   if (!choice_) {
     step_ = Step::failed;
     return;

@@ -30,6 +30,7 @@ class Coordinator {
     std::vector<Rank> sequencers;
     bool sequencer_stuck = false;
     std::uint64_t random = 0;
+    bool raise = false;
     std::optional<Forced> forced{};  ///< an operator wants it: whoever isn't among the acceptors has no vote
     Duration patience{};            ///< per step
   };

@@ -228,6 +228,7 @@ void Engine::Parts::evaluate_in_view() {
   if (!go_on) return force_until ? try_force() : try_restart();
   force_until.reset();
   alone_since = now;
+  if (v.view.has_names(config.peers)) complete_at = now;
   if (doubt_since) return;
   const auto connected = clique();
   if (!connected || !connected->contains(v.self) || connected->front() != v.self) {
@@ -248,7 +249,8 @@ void Engine::Parts::evaluate_in_view() {
 bool Engine::Parts::change_needed(RankSet connected) const {
   const InView& v = *in_view;
   if (v.wedged || connected != all_members(v.view)) return true;
-  if (v.view.newest_common_version() > v.view.version && now - v.installed_at >= config.raise_after) return true;
+  const bool may_raise = v.view.has_names(config.peers) || may_raise_without_the_missing(v.view);
+  if (v.view.newest_common_version() > v.view.version && may_raise) return true;
   const auto is_loaded = [&](Rank rank) {
     if (rank == v.self) return v.loaded;
     const Heartbeat* told = told_by(rank);
@@ -325,17 +327,20 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
 }
 
 void Engine::Parts::rejoin(const Cut* cut, std::optional<Position> parted) {
-  const auto unlike = in_view->audit.found();
+  // Who is sure to be right keeps what it has.
+  auto unlike = difference();
+  if (unlike && !unlike->wrong.empty() && !unlike->wrong.contains(in_view->self)) unlike.reset();
+  const bool in_lane_0 = unlike && *in_view->audit.found() == Lane{};
   if (unlike) {
-    (void)tell_divergence();
-    distrust_log();
+    tell(*unlike);
+    distrust_log(*unlike);
   }
   const View& view = in_view->view;
   const LaneReplica& lane = in_view->lanes.front();
   const auto at = [&](Seq seq) { return Position{view.id.epoch, view.id.number, Lane{}, seq}; };
   const bool known = cut != nullptr && !cut->lanes.empty();
   const Seq common = known ? cut->lanes.front().end() : lane.stability().uniform();
-  const Seq kept = std::min({lane.delivered(), common, unlike && unlike->lane == Lane{} ? unlike->agreed.value_or(Seq{}) : common});
+  const Seq kept = std::min({lane.delivered(), common, in_lane_0 ? unlike->agreed.value_or(Seq{}) : common});
   Resynced resynced{parted.value_or(at(kept)), std::nullopt, std::nullopt};
   if (lane.delivered() > kept || parted) {
     resynced.orphaned_from = resynced.last_common;
@@ -415,14 +420,34 @@ void Engine::Parts::expire_sessions() {
 
 // ---------------------------------------------------------------- for people
 
+/// Who is missing may come back with its old program, for a while; who is heard and has one would be locked out.
+bool Engine::Parts::may_raise_without_the_missing(const View& view) const {
+  const bool awaited = std::any_of(detector.peers().begin(), detector.peers().end(), [&](const auto& entry) {
+    const FailureDetector::Peer& peer = entry.second;
+    return detector.hears(now, peer.node) && !view.rank_of(peer.node) && peer.speaks.newest < view.newest_common_version();
+  });
+  return !awaited && now - complete_at >= config.raise_after;
+}
+
 std::optional<std::uint16_t> Engine::Parts::foreign_version() const {
   if (in_view) return std::nullopt;
+  const FailureDetector::Peer* newest = nullptr;
   for (const auto& [name, peer] : detector.peers()) {
-    const bool running = detector.hears(now, peer.node) && in_a_view(peer.heartbeat.state);
-    if (running && !config.speaks.include(peer.heartbeat.version)) return peer.heartbeat.version;
+    if (!detector.hears(now, peer.node) || !in_a_view(peer.heartbeat.state)) continue;
+    if (newest == nullptr || peer.heartbeat.view > newest->heartbeat.view) newest = &peer;
   }
+  if (newest != nullptr && !config.speaks.include(newest->heartbeat.version)) return newest->heartbeat.version;
   if (disk.installed && !config.speaks.include(disk.installed->version)) return disk.installed->version;
   return std::nullopt;
+}
+
+/// Names that are heard, and have a place in the view that they can't take.
+std::vector<std::string> Engine::Parts::too_old_for(const View& view) const {
+  std::vector<std::string> names;
+  for (const auto& [name, peer] : detector.peers()) {
+    if (detector.hears(now, peer.node) && view.rank_of_name(name) && peer.speaks.newest < view.version) names.push_back(name);
+  }
+  return names;
 }
 
 std::string Engine::Parts::waits_for() const {
@@ -439,7 +464,12 @@ std::string Engine::Parts::waits_for() const {
   if (in_view) {
     if (farewell) return "those that stay to install the view without this daemon";
     if (doubt_since) return "this daemon was paused: waiting for proof that its view still goes on";
-    if (component == ComponentState::blocked) return "no set that may go on is heard: waiting for " + names(silent) + ", which may have gone on";
+    if (component == ComponentState::blocked) {
+      std::string text = "no set that may go on is heard";
+      if (!silent.empty()) text += ": waiting for " + names(silent) + ", which may have gone on";
+      if (const auto old = too_old_for(in_view->view); !old.empty()) text += ": a newer vsyncd is needed at " + names(old);
+      return text;
+    }
     if (!in_view->loaded) return "a snapshot of the directory";
     return in_view->wedged ? "the decision of a view change" : "";
   }
@@ -449,6 +479,9 @@ std::string Engine::Parts::waits_for() const {
            text(config.speaks.oldest) + " to " + text(config.speaks.newest);
   }
   if (disk.installed && returning) {
+    if (const auto old = too_old_for(*disk.installed); !old.empty()) {
+      return "a restart formation needs enough of the last view; a newer vsyncd is needed at " + names(old);
+    }
     return silent.empty() ? "a restart formation or admission to the running view"
                           : "a restart formation needs enough of the last view; not heard: " + names(silent);
   }

@@ -83,6 +83,7 @@ struct InView {
   std::vector<LaneAudit> audits;           ///< by lane
   Audit audit;
   std::optional<TimePoint> audit_alarm;    ///< since when a difference is known that wasn't judged
+  bool told_undecided = false;             ///< that there is one, and nobody can be named
   RankSet wrong;                           ///< members whose replicas were found to be others
   RankSet unlike;                          ///< of these, those that the view goes on without
   RankSet installed_by;                    ///< members known to have installed this view
@@ -178,6 +179,7 @@ struct Engine::Parts {
   std::optional<Forming> forming;
   std::optional<FirstView> first_view;
   bool bootstrap_wanted = false;
+  TimePoint complete_at;                 ///< last moment at which this node's view had all configured names
   std::optional<TimePoint> force_until;  ///< an operator wants the view to go on with those that are there
   std::deque<Decision> decisions;
   ComponentState component = ComponentState::joining;
@@ -307,9 +309,9 @@ struct Engine::Parts {
   [[nodiscard]] std::vector<std::vector<AuditPlace>> audit_told() const;
   void compare(const NodeId& from, const Heartbeat& heartbeat);
   void judge();
-  [[nodiscard]] RankSet wrong_now() const;
-  RankSet tell_divergence();
-  void distrust_log();
+  [[nodiscard]] std::optional<Divergence> difference() const;
+  void tell(const Divergence& found);
+  void distrust_log(const Divergence& found);
 
   // ---- engine_view_change.cpp
   void on_frame(const Frame& frame, const Prepare& prepare);
@@ -411,7 +413,9 @@ struct Engine::Parts {
   [[nodiscard]] bool sequencer_stuck() const;
   [[nodiscard]] bool heard_from_primary(TimePoint since) const;
   void doubt_what_was_told_before_waking();
+  [[nodiscard]] bool may_raise_without_the_missing(const View& view) const;
   [[nodiscard]] std::optional<std::uint16_t> foreign_version() const;
+  [[nodiscard]] std::vector<std::string> too_old_for(const View& view) const;
   [[nodiscard]] std::string waits_for() const;
 };
 

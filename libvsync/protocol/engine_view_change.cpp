@@ -156,6 +156,7 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
   }
   plan.sequencer_stuck = stuck;
   plan.random = random.next();
+  plan.raise = may_raise_without_the_missing(view);
   plan.forced = std::move(forced);
   // A coordinator promises first: after a crash its successor must not use the same ballot for something else.
   disk.promised = plan.ballot;
@@ -335,6 +336,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   disk.promised = {};
   disk.accepted.reset();
   persist();
+  if (!in_view) complete_at = now;
   returning = false;
   force_until.reset();
   forming.reset();

@@ -196,13 +196,12 @@ void add_joiners(const ChoiceInput& input, View& next) {
   }
 }
 
-/// The newest version that all speak; but while a name is left out its host may come back with the program that it had.
-std::uint16_t version_of(const Config& config, const View& before, const View& next) {
-  const bool all_stay = std::all_of(before.members.begin(), before.members.end(),
-                                    [&](const Member& member) { return next.rank_of_name(member.node.name).has_value(); });
-  if (mutant(Mutant::raised_too_early)) return std::max(before.version, config.speaks.newest);
-  if (mutant(Mutant::version_lowered) && !all_stay) return config.speaks.oldest;
-  return all_stay ? std::max(before.version, next.newest_common_version()) : before.version;
+/// The newest version that all speak; but while a configured name is missing its host may come back with the program that it had.
+std::uint16_t version_of(const Config& config, const ChoiceInput& input, const View& next) {
+  const std::uint16_t before = input.view->version;
+  if (mutant(Mutant::raised_too_early)) return std::max(before, config.speaks.newest);
+  if (next.has_names(config.peers) || input.raise) return std::max(before, next.newest_common_version());
+  return mutant(Mutant::version_lowered) ? config.speaks.oldest : before;
 }
 
 void appoint(const Config& config, const ChoiceInput& input, View& next) {
@@ -270,7 +269,7 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
     if (going->loaded.contains(rank) && lacks_history(acceptor, *going)) choice.gather.push_back(acceptor.node);
   }
   add_joiners(input, next);
-  next.version = version_of(config, view, next);
+  next.version = version_of(config, input, next);
   appoint(config, input, next);
   return choice;
 }

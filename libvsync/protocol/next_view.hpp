@@ -27,6 +27,7 @@ struct ChoiceInput {
   bool sequencer_stuck = false;               ///< it doesn't order: the next view has another
   std::uint64_t random = 0;                   ///< for a new epoch
   Ballot ballot{};
+  bool raise = false;  ///< who is missing isn't waited for any longer, and may need a newer program when it comes back
   /// Set: an operator forces it. What others may have chosen is not adopted, the next view is another history's.
   std::optional<Forced> forced{};
 };

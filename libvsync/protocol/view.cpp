@@ -22,6 +22,10 @@ std::optional<Rank> View::rank_of_name(const std::string& name) const {
   return rank_where(members, [&](const Member& member) { return member.node.name == name; });
 }
 
+bool View::has_names(const std::vector<std::string>& names) const {
+  return std::ranges::all_of(names, [&](const std::string& name) { return rank_of_name(name).has_value(); });
+}
+
 std::uint64_t View::total_weight() const {
   std::uint64_t total = 0;
   for (const Member& member : members) total += member.weight;

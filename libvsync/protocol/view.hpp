@@ -52,6 +52,7 @@ struct View {
   [[nodiscard]] const Member& at(Rank rank) const { return members[rank.value]; }
   [[nodiscard]] std::size_t size() const { return members.size(); }
   [[nodiscard]] std::uint64_t total_weight() const;
+  [[nodiscard]] bool has_names(const std::vector<std::string>& names) const;
   /// The newest version that every member speaks, if they have one in common.
   [[nodiscard]] std::uint16_t newest_common_version() const;
 };

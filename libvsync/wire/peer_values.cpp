@@ -181,6 +181,7 @@ protocol::View read_view(peer_schema::View::Reader in, const char* field) {
   view.min_weight = in.getMinWeight();
   view.formed_in = {in.getFormedRound(), read_rank(in.getFormedCoordinator(), field)};
   view.version = in.getVersion();
+  require(view.version != 0, field, "a view is spoken in no version");
   view.forced = read_forced(in.getForced(), field);
   view.sequencers = read_list<protocol::Rank>(in.getSequencers(), lanes_max, field, read_member_rank);
   require(!view.sequencers.empty(), field, "a view has no lanes");

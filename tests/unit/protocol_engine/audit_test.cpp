@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "fixtures.hpp"
+#include "protocol/audit.hpp"
 
 namespace vsync::protocol::test {
 namespace {
@@ -29,6 +32,18 @@ struct AuditOf : Settled {
       for (const NodeId& each : found.wrong) names.push_back(each.name);
     }
     return names;
+  }
+  bool has_logged(const std::string& node, std::uint64_t n) {
+    const auto& entries = cluster.at(node).durable_log().entries(Lane{});
+    return std::any_of(entries.begin(), entries.end(), [&](const LogEntry& entry) { return entry.chunk.first_n == n; });
+  }
+  /// All crash and come back: what came before is of an earlier view.
+  void begin_another_view(const std::string& without) {
+    cluster.run_for(100ms);
+    cluster.crash(without);
+    ASSERT_TRUE(cluster.run_until([&] { return cluster.view("c").size() == 2; }));
+    cluster.start(without);
+    ASSERT_TRUE(settled(abc));
   }
   bool finds(const std::string& node) {
     return cluster.run_until([&] { return !cluster.all<Diverged>(node).empty(); }, 1s);
@@ -104,9 +119,143 @@ TEST_F(AuditOfThree, WithoutAMajorityNobodyIsJudgedWhileOneIsBehind) {
   EXPECT_THAT(wrong("c"), ElementsAre("a"));
 }
 
+// Others may have judged, and the view changes, before the wrong one has.
+TEST_F(AuditOfThree, WhatIsWrongOnItsDiskIsCutBackUnderTraffic) {
+  std::uint64_t n = 0;
+  for (int round = 0; round < 20; ++round) {
+    cluster.pause("c");  // so that heartbeats come in another order
+    cluster.run_for(Duration(1ms) * ((round * 17) % 50));
+    cluster.resume("c");
+    cluster.pause("b");
+    cluster.run_for(Duration(1ms) * ((round * 29) % 50));
+    cluster.resume("b");
+    const std::uint64_t flipped = ++n;
+    flip("c", flipped);
+    ASSERT_TRUE(cluster.publish("a", 1, n, 1, Level::durable));
+    for (int i = 0; i < 120; ++i) {
+      cluster.run_for(10ms);
+      if (cluster.publish("a", 1, n + 1)) ++n;
+    }
+    cluster.alter = nullptr;
+    ASSERT_TRUE(settled(abc, 20s));
+    cluster.run_for(1s);
+    for (const LogEntry& entry : cluster.at("c").durable_log().entries(Lane{})) {
+      EXPECT_TRUE(entry.chunk.first_n != flipped || entry.chunk.payload.bytes().front() == std::byte{0}) << "round " << round;
+    }
+  }
+}
+
+TEST_F(AuditOfThree, WhatWasLoggedBeforeTheViewIsKept) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(delivers("c", 1));
+  begin_another_view("b");
+  ASSERT_TRUE(has_logged("c", 1));
+  flip("c", 2);
+  for (std::uint64_t n = 2; n < 90; ++n) {
+    ASSERT_TRUE(cluster.publish("a", 1, n));
+    cluster.run_for(400us);
+  }
+  cluster.drop = [](const std::string&, const std::string&, const Frame& frame) { return is<LogPart>(frame); };
+  ASSERT_TRUE(cluster.run_until([&] { return !cluster.all<Resynced>("c").empty(); }, 3s));
+  cluster.run_for(100ms);
+  EXPECT_TRUE(has_logged("c", 1)) << "at the beginning of the view all were alike";
+}
+
+// A crash in between must not leave a log with holes that passes for whole.
+TEST_F(AuditOfThree, ALogIsCutBackOnlyWhenItDoesNotPassForWhole) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(delivers("c", 1));
+  flip("c", 2);
+  ASSERT_TRUE(cluster.publish("a", 1, 2));
+  bool cut = false;
+  cluster.written = [&](const std::string& name, const Write& write) {
+    for (const LogRecord& record : write.log) {
+      if (name != "c" || !std::holds_alternative<LogCutBack>(record)) continue;
+      cut = true;
+      EXPECT_EQ(cluster.disk("c").log_reaches, ViewId{});
+      EXPECT_FALSE(cluster.disk("c").installed) << "with such a log it has no vote";
+    }
+  };
+  ASSERT_TRUE(cluster.run_until([&] { return cut; }, 3s));
+  cluster.alter = nullptr;
+  EXPECT_TRUE(settled(abc));
+}
+
+struct AuditPartlyOff : AuditOf {
+  AuditPartlyOff() : AuditOf(abc) {
+    cluster.configure = [](const std::string& name, Config& config) { config.self_audit = name != "c"; };
+  }
+};
+
+TEST_F(AuditPartlyOff, ADifferenceIsToldThoughNobodyCanBeNamed) {
+  flip("b", 1);
+  ASSERT_TRUE(cluster.publish("a", 1, 1));
+  cluster.run_for(20s);
+  ASSERT_EQ(cluster.all<Diverged>("a").size(), 1u);
+  EXPECT_THAT(wrong("a"), IsEmpty());
+  EXPECT_THAT(cluster.view("a"), ElementsAre("a", "b", "c"));
+}
+
+TEST(Divergence, WhoIsWrongByAMajorityIsSoThoughAnotherBrokeLater) {
+  View view;
+  for (const char* name : {"a", "b", "c"}) view.members.push_back({{name, {1, 1}}});
+  const AuditsTold told{{Rank{0}, {{Seq{5}, 66}, {Seq{9}, 67}}}, {Rank{1}, {{Seq{5}, 1}, {Seq{9}, 2}}}, {Rank{2}, {{Seq{5}, 1}, {Seq{9}, 3}}}};
+  const auto found = divergence(view, told, RankSet::first_n(3));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->differs, Seq{5});
+  EXPECT_EQ(found->wrong, RankSet{Rank{0}});
+}
+
 struct AuditOfFive : AuditOf {
   AuditOfFive() : AuditOf({"a", "b", "c", "d", "e"}) {}
+  /// d has another payload of message 2 than everybody else.
+  void make_d_wrong() {
+    ASSERT_TRUE(cluster.publish("a", 1, 1));
+    ASSERT_TRUE(delivers("e", 1));
+    flip("d", 2);
+    ASSERT_TRUE(cluster.publish("a", 1, 2));
+    for (const char* name : {"b", "c", "d", "e"}) ASSERT_TRUE(delivers(name, 2));
+  }
 };
+
+TEST_F(AuditOfFive, AMinorityJudgesNobody) {
+  make_d_wrong();
+  for (const char* here : {"d", "e"}) {
+    for (const char* there : {"a", "b", "c"}) cluster.cut(here, there);
+  }
+  cluster.run_for(5s);
+  EXPECT_THAT(cluster.all<Diverged>("e"), IsEmpty()) << "it has what the majority has";
+  EXPECT_EQ(cluster.view("e").size(), 5u);
+}
+
+TEST_F(AuditOfFive, ABlockedViewLosesNoMember) {
+  make_d_wrong();
+  for (const char* name : {"a", "b", "c"}) cluster.crash(name);
+  cluster.run_for(5s);
+  cluster.start("c");
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.view("e").size() == 3; }, 60s)) << cluster.at("e").status().waits_for;
+}
+
+TEST_F(AuditOfFive, WhatIsDurableIsNotLostByASplitInWhichReplicasDiffer) {
+  make_d_wrong();
+  cluster.drop = [](const std::string&, const std::string& to, const Frame& frame) { return (to == "c" || to == "d") && is<Data>(frame); };
+  ASSERT_TRUE(cluster.publish("a", 1, 3, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.at("a").status().durable >= cluster.at("a").status().ordered && has_logged("e", 3); }, 150ms));
+  for (const char* x : {"a", "b", "c"}) {
+    for (const char* y : {"a", "b", "c", "d", "e"}) {
+      if (*x != *y) cluster.cut(x, y);
+    }
+  }
+  cluster.run_for(5s);
+  for (const char* name : {"a", "b", "c", "d", "e"}) cluster.crash(name, false);
+  cluster.heal();
+  cluster.drop = nullptr;
+  cluster.alter = nullptr;
+  for (const char* name : {"c", "d", "e"}) cluster.start(name);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("c").size() == 3; }));
+  cluster.run_for(1s);
+  EXPECT_TRUE(has_logged("c", 3));
+}
 
 TEST_F(AuditOfFive, AMajorityDoesNotWaitForWhoIsBehind) {
   ASSERT_TRUE(cluster.publish("a", 1, 1));
@@ -162,7 +311,7 @@ TEST_F(AuditOfTwoThatNeedTheJunior, WhoIsNeededIsNamedAndStays) {
   EXPECT_THAT(wrong("a"), ElementsAre("b"));
   cluster.run_for(3s);
   EXPECT_THAT(cluster.all<Resynced>("b"), IsEmpty());
-  EXPECT_EQ(cluster.all<Diverged>("a").size(), 1u) << "it is told once";
+  for (const char* node : {"a", "b"}) EXPECT_EQ(cluster.all<Diverged>(node).size(), 1u) << "it is told once by " << node;
   EXPECT_THAT(cluster.view("a"), ElementsAre("a", "b"));
 }
 

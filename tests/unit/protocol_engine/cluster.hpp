@@ -156,6 +156,7 @@ class Cluster {
   std::function<bool(const std::string& from, const std::string& to, const Frame&)> drop;
   std::function<void(const std::string& to, Frame&)> alter;  ///< a fault of memory on the way
   std::function<void(const std::string& name, Config&)> configure;
+  std::function<void(const std::string& name, const Write&)> written;  ///< is on the disk
   Duration write_delay = std::chrono::milliseconds(1);
 
  private:
@@ -218,6 +219,7 @@ class Cluster {
       if (due.life != node.life) return;
       node.log.insert(node.log.end(), due.write.log.begin(), due.write.log.end());
       if (due.write.state) node.disk = *due.write.state;
+      if (written) written(due.to, due.write);
       node.engine->on_persisted(now_, due.write.token);
     } else if (!cut_.contains({due.from, due.to})) {
       node.engine->on_frame(now_, *due.frame);

@@ -21,6 +21,7 @@ struct Upgrade : Settled {
   }
   static Config raising_after(Duration time) {
     Config config;
+    config.tie_breaker = "a";
     config.raise_after = time;
     return config;
   }
@@ -114,6 +115,53 @@ TEST_F(Upgrade, ADiskHasNoVoteForAProgramThatDoesNotSpeakItsView) {
   restart("b", next);
   ASSERT_TRUE(settled({"a", "b"}));
   EXPECT_EQ(version("a"), 4) << "a new epoch doesn't lower it";
+}
+
+// The view changes for other reasons meanwhile.
+TEST_F(Upgrade, ARestartOfAnotherDoesNotLockOutWhoIsMissed) {
+  lose_the_last_former();
+  restart("b", next);
+  ASSERT_TRUE(settled({"a", "b"}));
+  EXPECT_EQ(version("a"), 3);
+  cluster.start("c");
+  EXPECT_TRUE(settled(abc)) << waits_for("c");
+}
+
+TEST_F(Upgrade, ALearnerThatGrowsUpDoesNotLockOutWhoIsMissed) {
+  restart("a", next);
+  ASSERT_TRUE(settled(abc));
+  cluster.drop = [](const std::string&, const std::string&, const Frame& frame) { return is<Snapshot>(frame); };
+  restart("b", next);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("b").size() == 3; }));
+  cluster.crash("c");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("a").size() == 2; }));
+  cluster.drop = nullptr;
+  ASSERT_TRUE(settled({"a", "b"}));
+  EXPECT_EQ(version("a"), 3);
+  cluster.start("c");
+  EXPECT_TRUE(settled(abc)) << waits_for("c");
+}
+
+TEST_F(Upgrade, TheBallotThatIsToAdmitTheFormerProgramDoesNotLockItOut) {
+  lose_the_last_former();
+  cluster.run_for(50s);
+  cluster.start("c");
+  cluster.drop = [](const std::string& from, const std::string&, const Frame& frame) { return from == "c" && is<Answer>(frame); };
+  cluster.run_for(20s);
+  cluster.drop = nullptr;
+  EXPECT_EQ(version("a"), 3);
+  EXPECT_TRUE(settled(abc)) << waits_for("c");
+}
+
+TEST_F(Upgrade, WhoIsTooOldForABlockedViewIsNamed) {
+  upgrade();
+  for (const char* name : {"b", "c"}) restart(name, former);
+  cluster.run_for(5s);
+  EXPECT_THAT(waits_for("a"), HasSubstr("a newer vsyncd is needed at b, c"));
+  cluster.crash("a");
+  cluster.start("a");
+  cluster.run_for(5s);
+  EXPECT_THAT(waits_for("a"), HasSubstr("a newer vsyncd is needed at b, c"));
 }
 
 struct MixedFromTheBeginning : Upgrade {

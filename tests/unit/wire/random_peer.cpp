@@ -275,7 +275,7 @@ View random_view(Random& random) {
     node.name = std::to_string(i) + node.name.substr(0, name_bytes_max - 2);
     view.members.push_back({.node = node, .weight = u32(random), .full_weight = u32(random), .witness = random.coin(), .loaded = random.coin(), .speaks = versions(random)});
   }
-  view.version = static_cast<std::uint16_t>(random.number(0, 0xffff));
+  view.version = static_cast<std::uint16_t>(random.number(1, 0xffff));
   view.forced = forced(random);
   view.tie_breaker = rank(random, members);
   view.formed_in = {random.bits(), rank(random, members_max)};
