@@ -49,6 +49,17 @@ const ViewId* stamp_of(const Body& body) {
                     body);
 }
 
+std::optional<BallotWait> wait_of(Coordinator::Step step) {
+  switch (step) {
+    case Coordinator::Step::answers: return BallotWait::answers;
+    case Coordinator::Step::gathering: return BallotWait::confirmations;
+    case Coordinator::Step::accepting: return BallotWait::acceptances;
+    case Coordinator::Step::chosen:
+    case Coordinator::Step::failed: break;
+  }
+  return std::nullopt;
+}
+
 /// Who has no cluster yet may say only these.
 bool may_lack_cluster(const Body& body) {
   return std::holds_alternative<Heartbeat>(body) || std::holds_alternative<Formed>(body) || std::holds_alternative<Answer>(body);
@@ -424,6 +435,11 @@ Status Engine::status() const {
   status.node_state = p.node_state();
   status.component = p.component;
   status.doubts = p.doubt_since.has_value();
+  status.leaving = p.leaving;
+  status.left_out = p.farewell.has_value();
+  status.promised = p.disk.promised != Ballot{};
+  status.accepted = p.disk.accepted.has_value();
+  if (p.coordinator) status.coordinates = wait_of(p.coordinator->step());
   for (const auto& [name, peer] : p.detector.peers()) {
     if (p.detector.hears(p.now, peer.node)) status.heard.push_back(name);
   }
@@ -438,6 +454,8 @@ Status Engine::status() const {
   const InView& v = *p.in_view;
   status.view = v.view;
   status.loaded = v.loaded;
+  status.fetches_cut = v.gathering.has_value();
+  status.view_is_uniform = is_uniform_set(v.view, v.installed_by);
   for (std::uint16_t r = 0; r < v.view.size(); ++r) {
     if (p.suspected(Rank{r})) status.suspected.push_back(v.view.members[r].node.name);
   }

@@ -52,6 +52,13 @@ enum class ForceError : std::uint8_t {
 
 enum class DiscardError : std::uint8_t { no_peers };
 
+/// What a ballot waits for at the node that coordinates it.
+enum class BallotWait : std::uint8_t {
+  answers,        ///< promises of the members, and what they hold
+  confirmations,  ///< that the members of the next view hold the whole cut
+  acceptances,
+};
+
 /// Why this node waits, for people and monitors.
 struct Status {
   NodeId self;
@@ -60,6 +67,13 @@ struct Status {
   ComponentState component = ComponentState::joining;
   bool loaded = false;
   bool doubts = false;                     ///< was paused, and hasn't heard since that its side goes on: nothing may be handed out
+  bool leaving = false;                    ///< was asked to leave
+  bool left_out = false;                   ///< (leaving) the next view is decided without this node, and others may still miss it
+  bool promised = false;                   ///< has answered a ballot of the view that it is in, or that its disk is bound to
+  bool accepted = false;                   ///< likewise: has accepted a value there
+  bool fetches_cut = false;                ///< has answered, was told the cut, and lacks some of it
+  bool view_is_uniform = false;            ///< a uniform set is known to have installed `view`
+  std::optional<BallotWait> coordinates;   ///< a ballot of this node is under way
   std::optional<View> view;
   std::vector<std::string> heard;          ///< names heard now
   std::vector<std::string> suspected;      ///< members not heard

@@ -47,6 +47,33 @@ TEST_F(ViewChange, WhatComesBeforeItsViewIsBoundedInBytesForEachSender) {
   EXPECT_EQ(send("c", half), 1u) << "another sender's is another's";
 }
 
+TEST_F(ViewChange, TheStatusTellsHowFarItIs) {
+  const auto waits_for = [&](BallotWait wait) {
+    return cluster.run_until([&] { return cluster.at("a").status().coordinates == wait; });
+  };
+  EXPECT_TRUE(cluster.at("b").status().view_is_uniform);
+  EXPECT_FALSE(cluster.at("b").status().promised);
+  cluster.crash("c");
+  cluster.drop = [](const std::string&, const std::string&, const Frame& frame) { return is<Answer>(frame); };
+  ASSERT_TRUE(waits_for(BallotWait::answers));
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.at("b").status().promised; }));
+  EXPECT_FALSE(cluster.at("b").status().coordinates) << "it answers a ballot, and runs none";
+
+  cluster.drop = [](const std::string&, const std::string&, const Frame& frame) { return is<Gathered>(frame); };
+  ASSERT_TRUE(waits_for(BallotWait::confirmations));
+  EXPECT_FALSE(cluster.at("b").status().accepted);
+
+  cluster.drop = [](const std::string&, const std::string&, const Frame& frame) { return is<AcceptedBallot>(frame); };
+  ASSERT_TRUE(waits_for(BallotWait::acceptances));
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.at("b").status().accepted; }));
+
+  cluster.drop = nullptr;
+  ASSERT_TRUE(settled({"a", "b"}));
+  EXPECT_FALSE(cluster.at("a").status().coordinates);
+  EXPECT_FALSE(cluster.at("b").status().promised) << "nothing is promised in the new view";
+  EXPECT_FALSE(cluster.at("b").status().accepted);
+}
+
 TEST(Promise, IsNotGivenByAMemberThatHasNotInstalledTheView) {
   // The first view is in force at a and c, but b hasn't heard of it: it couldn't keep a promise.
   Cluster cluster(abc);
