@@ -1,5 +1,6 @@
 // Broken engines: for each rule that protocol/mutant.hpp can switch off, ordinary seeds run until one is caught. A rule whose fault
-// nobody notices is a rule that the tests don't test.
+// nobody notices is a rule that the tests don't test. `mutants NAME` hunts for one; with arguments behind the name it is the simulation's
+// command with this rule switched off.
 
 #include <array>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <string>
 
 #include "protocol/mutant.hpp"
+#include "tests/simulation/command.hpp"
 #include "tests/simulation/run_seed.hpp"
 #include "tests/simulation/workers.hpp"
 
@@ -88,9 +90,21 @@ Catch hunt(Mutant broken, std::uint64_t budget, unsigned jobs) {
   return found;
 }
 
+Mutant named(const char* name) {
+  for (std::size_t i = 0; i < mutant_count; ++i) {
+    if (std::strcmp(name, names[i]) == 0) return static_cast<Mutant>(i);
+  }
+  std::fprintf(stderr, "no rule has this name: %s\n", name);
+  std::exit(2);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 2) {
+    vsync::protocol::active_mutant = named(argv[1]);
+    return run_command(argc - 1, argv + 1);
+  }
   std::uint64_t budget = 5000;
   if (const char* seeds = std::getenv("VSYNC_MUTANT_SEEDS")) budget = std::strtoull(seeds, nullptr, 10);
   const char* only = argc > 1 ? argv[1] : nullptr;

@@ -1,6 +1,7 @@
 #include "tests/simulation/run_seed.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "tests/simulation/world.hpp"
 
@@ -20,11 +21,17 @@ constexpr Duration work_after_heal = 500ms;
 void count(const World& world, const checker::Trace& trace, RunResult& result) {
   result.inputs = world.inputs();
   result.faults = world.faults_done();
+  result.strikes = world.strikes();
+  std::set<protocol::ViewId> views;
   for (const checker::TraceEvent& event : trace.events) {
-    result.views += std::holds_alternative<checker::ViewInstalled>(event.body);
+    if (const auto* installed = std::get_if<checker::ViewInstalled>(&event.body)) {
+      ++result.views;
+      views.insert(installed->view.id);
+    }
     result.delivered += std::holds_alternative<checker::Delivered>(event.body);
     result.resyncs += std::holds_alternative<checker::Resynced>(event.body);
   }
+  result.view_changes = views.size();
 }
 
 /// Runs until the world has settled; tells what stands in the way if it doesn't.
@@ -56,6 +63,7 @@ bool one_dies(World& world, RunResult& result) {
 RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
   RunResult result;
   World world(options, seed);
+  const TimePoint begin = world.schedule().now();
   world.begin();
   world.run_for(options.fault_phase);
   while (world.inputs() < inputs_min && !world.stuck()) world.run_for(1s);
@@ -81,6 +89,7 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
   // Safety first: what isn't live is often a consequence.
   result.violations.insert(result.violations.begin(), violations.begin(), violations.end());
   count(world, world.trace(), result);
+  result.node_time = (world.schedule().now() - begin) * static_cast<std::int64_t>(options.nodes.size());
   for (const Session& session : world.sessions()) {
     result.published += session.counts().published;
     result.ok += session.counts().ok;

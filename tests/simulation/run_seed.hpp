@@ -9,6 +9,7 @@
 
 #include "checker/check.hpp"
 #include "checker/trace.hpp"
+#include "tests/simulation/step.hpp"
 #include "tests/simulation/swarm.hpp"
 
 namespace vsync::simulation {
@@ -18,9 +19,12 @@ struct RunResult {
   checker::Trace trace;
   std::uint64_t inputs = 0;                    ///< protocol events: frames, ticks, links, writes, requests
   std::uint64_t views = 0;                     ///< installed, counted at each node
+  std::uint64_t view_changes = 0;              ///< different views that somebody installed
   std::uint64_t delivered = 0;
   std::uint64_t published = 0, ok = 0, resent = 0, resyncs = 0;
   std::array<std::uint64_t, fault_kinds> faults{};
+  Strikes strikes{};
+  protocol::Duration node_time{};              ///< simulated time, of all hosts together
   protocol::Duration settling{};               ///< simulated time from the end of the faults to a settled system
 };
 

@@ -45,8 +45,12 @@ void write_all(int fd, const std::string& text) {
 std::string line_of(const RunResult& result) {
   std::string line = "E " + std::to_string(result.inputs) + " " + std::to_string(result.views) + " " + std::to_string(result.delivered) +
                      " " + std::to_string(result.published) + " " + std::to_string(result.ok) + " " + std::to_string(result.resent) + " " +
-                     std::to_string(result.resyncs) + " " + std::to_string(result.settling.count());
+                     std::to_string(result.resyncs) + " " + std::to_string(result.view_changes) + " " +
+                     std::to_string(result.node_time.count()) + " " + std::to_string(result.settling.count());
   for (const std::uint64_t faults : result.faults) line += " " + std::to_string(faults);
+  for (const auto& step : result.strikes) {
+    for (const std::uint64_t strikes : step) line += " " + std::to_string(strikes);
+  }
   if (!result.violations.empty()) {
     const checker::Violation& first = result.violations.front();
     line += " " + first.property + ": " + one_line(first.text);
@@ -66,11 +70,15 @@ SeedReport report_of(std::uint64_t seed, const std::string& line) {
   };
   RunResult& counts = report.counts;
   for (std::uint64_t* field : {&counts.inputs, &counts.views, &counts.delivered, &counts.published, &counts.ok, &counts.resent,
-                               &counts.resyncs}) {
+                               &counts.resyncs, &counts.view_changes}) {
     *field = number();
   }
+  counts.node_time = protocol::Duration(static_cast<std::int64_t>(number()));
   counts.settling = protocol::Duration(static_cast<std::int64_t>(number()));
   for (std::uint64_t& faults : counts.faults) faults = number();
+  for (auto& step : counts.strikes) {
+    for (std::uint64_t& strikes : step) strikes = number();
+  }
   if (*at == ' ') report.failure = at + 1;
   return report;
 }

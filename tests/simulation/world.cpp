@@ -165,8 +165,50 @@ bool World::may_lose_disk(Host host) const {
   return protocol::may_go_on(*view, others);
 }
 
+bool World::hits(const Fault& fault, Host host) const {
+  const auto on_side = [&](Host one) { return ((fault.side >> one) & 1) != 0; };
+  const Node& node = nodes_[host];
+  if (!node.running()) return false;
+  switch (fault.kind) {
+    case FaultKind::crash:
+    case FaultKind::power_off:
+    case FaultKind::slow_disk: return host == fault.a;
+    case FaultKind::reinstall: return host == fault.a && may_lose_disk(host);
+    case FaultKind::pause: return host == fault.a && !node.paused();
+    case FaultKind::leave: return host == fault.a && !node.leaving();
+    case FaultKind::crash_all: return true;
+    case FaultKind::lose_side: return on_side(host);
+    case FaultKind::reset:
+      return fault.a != fault.b && (host == fault.a || host == fault.b) && network_.connected(fault.a, fault.b);
+    case FaultKind::one_way:
+    case FaultKind::cut_link: return fault.a != fault.b && (host == fault.a || host == fault.b);
+    case FaultKind::split: return nodes_.size() > 1;
+    case FaultKind::deaf:
+    case FaultKind::mute: return host == fault.a && nodes_.size() > 1;
+    case FaultKind::partition:
+    case FaultKind::full_queue:
+      if (fault.kind == FaultKind::full_queue && host != fault.a) return false;
+      for (Host other = 0; other < nodes_.size(); ++other) {
+        const bool lost = fault.kind == FaultKind::partition ? on_side(other) != on_side(host) : on_side(other);
+        if (other != host && lost) return true;
+      }
+      return false;
+    case FaultKind::count_: break;
+  }
+  return false;
+}
+
+void World::note_steps(const Fault& fault) {
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    if (!hits(fault, host)) continue;
+    const Step step = step_of(nodes_[host].engine().status());
+    ++strikes_[static_cast<std::size_t>(step)][static_cast<std::size_t>(fault.kind)];
+  }
+}
+
 void World::strike(const Fault& fault) {
   ++faults_done_[static_cast<std::size_t>(fault.kind)];
+  note_steps(fault);
   switch (fault.kind) {
     case FaultKind::crash:
     case FaultKind::power_off:

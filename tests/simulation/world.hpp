@@ -15,6 +15,7 @@
 #include "tests/simulation/node.hpp"
 #include "tests/simulation/schedule.hpp"
 #include "tests/simulation/session.hpp"
+#include "tests/simulation/step.hpp"
 #include "tests/simulation/swarm.hpp"
 
 namespace vsync::simulation {
@@ -61,6 +62,7 @@ class World : private Hosts {
   [[nodiscard]] std::uint64_t inputs() const { return around_.inputs; }
   [[nodiscard]] bool stuck() const { return around_.drain_stuck; }
   [[nodiscard]] const std::array<std::uint64_t, fault_kinds>& faults_done() const { return faults_done_; }
+  [[nodiscard]] const Strikes& strikes() const { return strikes_; }
   [[nodiscard]] const std::vector<Host>& dead_for_good() const { return dead_for_good_; }
   void let_die(Host host) { dead_for_good_.push_back(host); }
   void forget_the_dead() { dead_for_good_.clear(); }
@@ -77,6 +79,9 @@ class World : private Hosts {
   void act(std::size_t session);
   void on_event(Host host, const protocol::Event& event);
   void strike(const Fault& fault);
+  /// Whether the fault changes anything for this node.
+  [[nodiscard]] bool hits(const Fault& fault, Host host) const;
+  void note_steps(const Fault& fault);
   void strike_process(const Fault& fault);
   void strike_network(const Fault& fault);
   void cut_for(Host from, Host to, protocol::Duration lasts);
@@ -97,6 +102,7 @@ class World : private Hosts {
   std::deque<Session> sessions_;
   std::vector<Host> dead_for_good_;
   std::array<std::uint64_t, fault_kinds> faults_done_{};
+  Strikes strikes_{};
   bool publishing_ = true;
   bool resting_ = false;
   bool faults_over_ = false;
