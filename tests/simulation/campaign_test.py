@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+"""A campaign goes on where its file ends, and tells what failed or was never tried. Arguments: the simulation, and if there is one the
+program with the broken engines."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+CAMPAIGN = Path(__file__).resolve().parent / "campaign"
+SIMULATION = Path(sys.argv[1])
+MUTANTS = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+
+
+class Campaign(unittest.TestCase):
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = Path(directory.name)
+        self.results = self.directory / "results.jsonl"
+
+    def run_it(self, *arguments, program=SIMULATION):
+        return subprocess.run([CAMPAIGN, "--results", self.results, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=300, env={**os.environ, "VSYNC_SIMULATION_BINARY": str(program)})
+
+    def slice(self, seeds=4, program=SIMULATION):
+        return self.run_it("--minutes", "0", "--slice", str(seeds), program=program)
+
+    def lines(self):
+        return [json.loads(line) for line in self.results.read_text().splitlines()]
+
+    def write(self, *lines):
+        self.results.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def with_every_pair(self, count):
+        """Results of a slice in which everything that can occur did."""
+        self.slice()
+        program, line = self.lines()
+        out_of_reach = [(pair["step"], pair["fault"]) for pair in program["out_of_reach"]]
+        line["strikes"] = [[step, fault, count] for step in program["steps"] for fault in program["faults"]
+                           if (step, fault) not in out_of_reach]
+        return program, line
+
+    def test_a_campaign_goes_on_where_its_file_ends(self):
+        self.assertIn("4 seeds in", self.slice().stdout)
+        second = self.slice()
+        self.assertIn("8 seeds in", second.stdout)
+        self.assertEqual([(line["first"], line["seeds"]) for line in self.lines()[1:]], [(1, 4), (5, 4)])
+        summary = self.run_it("--summary")
+        self.assertEqual(summary.stdout, second.stdout.partition("\n")[2], "the summary alone says the same")
+
+    def test_what_a_kill_left_unfinished_is_done_again(self):
+        self.slice()
+        whole = self.results.read_text()
+        self.slice()
+        self.results.write_text(self.results.read_text()[:-10])
+        self.slice()
+        lines = self.lines()
+        self.assertEqual([line["first"] for line in lines[1:]], [1, 5])
+        self.assertTrue(self.results.read_text().startswith(whole))
+
+    def test_other_code_is_another_campaign(self):
+        self.slice()
+        program, *slices = self.lines()
+        self.write({**program, "sha256": "of other code"}, *slices)
+        refused = self.slice()
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("another program", refused.stderr)
+        self.assertEqual(len(self.lines()), 2)
+
+    def test_a_pair_that_never_occurred_fails_it(self):
+        program, line = self.with_every_pair(1000)
+        self.write(program, line)
+        complete = self.run_it("--summary")
+        self.assertEqual(complete.returncode, 0, complete.stdout)
+        self.assertIn("0 never occurred, 0 less than 1,000 times", complete.stdout)
+        line["strikes"].remove(["accepted", "crash", 1000])
+        self.write(program, line)
+        lacking = self.run_it("--summary")
+        self.assertEqual(lacking.returncode, 1)
+        self.assertIn("never occurred: accepted x crash\n", lacking.stdout)
+
+    def test_a_rare_pair_is_marked(self):
+        program, line = self.with_every_pair(999)
+        self.write(program, line)
+        rare = self.run_it("--summary")
+        self.assertEqual(rare.returncode, 0, rare.stdout)
+        self.assertIn("999*", rare.stdout)
+
+    def test_a_seed_that_fails_is_noted_and_does_not_stop_it(self):
+        if MUTANTS is None:
+            self.skipTest("this build has no broken engines")
+        broken = self.directory / "broken"
+        broken.write_text(f"#!/bin/sh\nexec '{MUTANTS}' safe_at_uniform \"$@\"\n")
+        broken.chmod(0o755)
+        done = self.slice(seeds=4, program=broken)
+        self.assertEqual(done.returncode, 1)
+        line = self.lines()[1]
+        self.assertEqual(line["seeds"], 4)
+        self.assertTrue(line["failures"], done.stdout)
+        for failure in line["failures"]:
+            self.assertTrue(failure["property"])
+            self.assertIn(f"replay: tests/simulation/run --seed {failure['seed']}", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=2)
