@@ -7,38 +7,19 @@ using protocol::ComponentState;
 using protocol::NodeState;
 using protocol::Status;
 
-constexpr std::array<const char*, step_count> step_names = {"forming",
-                                                            "joining",
-                                                            "returning",
-                                                            "returning_promised",
-                                                            "returning_accepted",
-                                                            "learner",
-                                                            "witness",
-                                                            "idle",
-                                                            "loaded",
-                                                            "sequencer",
-                                                            "sequencer_without_lease",
-                                                            "view_unconfirmed",
-                                                            "coordinating_answers",
-                                                            "coordinating_confirmations",
-                                                            "coordinating_acceptances",
-                                                            "answered",
-                                                            "answered_blocked",
-                                                            "fetching_cut",
-                                                            "accepted",
-                                                            "leaving",
-                                                            "left_out",
-                                                            "blocked",
-                                                            "doubting"};
+constexpr std::array<const char*, step_count> step_names = {
+    "forming", "joining", "returning", "returning_promised", "returning_accepted", "learner", "witness", "idle", "loaded",
+    "sequencer", "sequencer_without_lease", "view_unconfirmed", "coordinating_answers", "coordinating_confirmations",
+    "coordinating_acceptances", "answered", "answered_blocked", "fetching_cut", "accepted", "leaving", "left_out", "blocked",
+    "doubting",
+};
+static_assert(step_names.back() != nullptr, "every step has a name here");
 
 Step coordinating(protocol::BallotWait wait) {
   switch (wait) {
-    case protocol::BallotWait::answers:
-      return Step::coordinating_answers;
-    case protocol::BallotWait::confirmations:
-      return Step::coordinating_confirmations;
-    case protocol::BallotWait::acceptances:
-      break;
+    case protocol::BallotWait::answers: return Step::coordinating_answers;
+    case protocol::BallotWait::confirmations: return Step::coordinating_confirmations;
+    case protocol::BallotWait::acceptances: break;
   }
   return Step::coordinating_acceptances;
 }
@@ -74,16 +55,11 @@ Step step_of(const Status& status) {
   if (status.coordinates) return coordinating(*status.coordinates);
   if (status.left_out) return Step::left_out;
   switch (status.node_state) {
-    case NodeState::forming:
-      return Step::forming;
-    case NodeState::joining:
-      return Step::joining;
-    case NodeState::returning:
-      return returning(status);
-    case NodeState::wedged:
-      return wedged(status);
-    case NodeState::operational:
-      break;
+    case NodeState::forming: return Step::forming;
+    case NodeState::joining: return Step::joining;
+    case NodeState::returning: return returning(status);
+    case NodeState::wedged: return wedged(status);
+    case NodeState::operational: break;
   }
   return operational(status);
 }

@@ -167,6 +167,12 @@ bool World::may_lose_disk(Host host) const {
 
 bool World::hits(const Fault& fault, Host host) const {
   const auto on_side = [&](Host one) { return ((fault.side >> one) & 1) != 0; };
+  const auto some_other = [&](auto fits) {
+    for (Host other = 0; other < nodes_.size(); ++other) {
+      if (other != host && fits(other)) return true;
+    }
+    return false;
+  };
   const Node& node = nodes_[host];
   if (!node.running()) return false;
   switch (fault.kind) {
@@ -185,14 +191,8 @@ bool World::hits(const Fault& fault, Host host) const {
     case FaultKind::split: return nodes_.size() > 1;
     case FaultKind::deaf:
     case FaultKind::mute: return host == fault.a && nodes_.size() > 1;
-    case FaultKind::partition:
-    case FaultKind::full_queue:
-      if (fault.kind == FaultKind::full_queue && host != fault.a) return false;
-      for (Host other = 0; other < nodes_.size(); ++other) {
-        const bool lost = fault.kind == FaultKind::partition ? on_side(other) != on_side(host) : on_side(other);
-        if (other != host && lost) return true;
-      }
-      return false;
+    case FaultKind::partition: return some_other([&](Host other) { return on_side(other) != on_side(host); });
+    case FaultKind::full_queue: return host == fault.a && some_other(on_side);
     case FaultKind::count_: break;
   }
   return false;
