@@ -39,7 +39,7 @@ constexpr const char* usage =
     "  --seed S        exactly this one\n"
     "  --jobs J        processes (default: one per processor)\n"
     "  --keep-going    don't stop at the first failure\n"
-    "  --seconds S     a seed that takes longer is a failure (default 60)\n"
+    "  --seconds S     a seed that takes more processor time is a failure (default 60)\n"
     "  --tail LINES    of a failing seed's trace (default 60)\n"
     "  --trace FILE    write the whole trace of --seed S, readable, and FILE.raw for the checker\n"
     "  --faults I,...  only these of the seed's faults\n"

@@ -19,7 +19,7 @@ struct SeedReport {
 
 [[nodiscard]] unsigned jobs_of_this_machine();
 
-/// Runs one seed in a child process. `seconds` of real time at most.
+/// Runs one seed in a child process. `seconds` of processor time at most.
 [[nodiscard]] SeedReport run_apart(std::uint64_t seed, unsigned seconds, const std::function<RunResult(std::uint64_t)>& run);
 
 /// Runs seeds first .. first + count - 1 in `jobs` processes. `each` is called for every seed and says whether to go on.
