@@ -84,6 +84,12 @@ class Campaign(unittest.TestCase):
         self.assertEqual(lacking.returncode, 1)
         self.assertIn("never occurred: accepted x crash\n", lacking.stdout)
 
+    def test_the_readme_names_what_is_out_of_reach(self):
+        self.slice()
+        readme = (CAMPAIGN.parent / "README.md").read_text()
+        for pair in self.lines()[0]["out_of_reach"]:
+            self.assertIn(f"`{pair['step']}` x `{pair['fault']}`", readme)
+
     def test_a_rare_pair_is_marked(self):
         program, line = self.with_every_pair(999)
         self.write(program, line)
