@@ -65,6 +65,7 @@ void Engine::Parts::discard() {
   disk.log_reaches = {};
   returning = false;
   force_until.reset();
+  exclusion.reset();
   coordinator.reset();
   forming.reset();
   silent_until = persist();

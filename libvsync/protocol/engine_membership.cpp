@@ -298,17 +298,18 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
   if (own == nullptr || silent_until > persisted || parted_from({heartbeat.view, heartbeat.forced})) return;
   const bool bound = in_a_view(heartbeat.state) || heartbeat.state == NodeState::returning;
   const bool behind = bound && heartbeat.view < own->id;
-  const bool missed_farewell = farewell && bound && heartbeat.view == farewell->from;
+  const std::optional<Decision>& without_us = farewell ? farewell : exclusion;
+  const bool missed_parting = without_us && bound && heartbeat.view == without_us->from;
   // It has put the cluster id of the first formation on its disk and lost the view behind it.
   const bool missed_formation = !heartbeat.former.empty() && heartbeat.former == disk.cluster && own->rank_of_name(frame.from.name);
   const bool missed_entry = in_view && !in_a_view(heartbeat.state) && own->rank_of(frame.from).has_value();
-  if (!behind && !missed_entry && !missed_farewell && !missed_formation) return;
+  if (!behind && !missed_entry && !missed_parting && !missed_formation) return;
   TimePoint& sent = decided_sent[frame.from.name];
   if (sent != TimePoint{} && now - sent < decided_again_after) return;
   sent = now;
   Decided decided;
-  if (missed_farewell) {
-    decided.chain.push_back(*farewell);
+  if (missed_parting) {
+    decided.chain.push_back(*without_us);
   } else if (missed_entry || missed_formation) {
     Decision entry;
     entry.value.next = *own;

@@ -188,6 +188,8 @@ struct Engine::Parts {
   bool left = false;
   TimePoint leaving_since;
   std::optional<Decision> farewell; ///< (leaving) the change that leaves this node out, while those that stay may lack it
+  /// (in no view since) The change that left this node out: all of the next view may have crashed before they knew that it is decided.
+  std::optional<Decision> exclusion;
   bool returning = false;          ///< restarted with an installed view on disk, and not in a view since
   std::vector<std::uint64_t> audited;  ///< by lane: the digest of what was delivered before this view
   std::vector<std::optional<Position>> cut_end;  ///< by lane: end of what was delivered before this view

@@ -238,7 +238,10 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
       if (!farewell) farewell = own == decided.chain.end() ? decided.chain.back() : *own;
       return;
     }
-    return rejoin(own == decided.chain.end() ? nullptr : &own->value.cut);
+    if (own == decided.chain.end()) return rejoin(nullptr);
+    rejoin(&own->value.cut);
+    exclusion = *own;
+    return;
   }
   for (const Decision& decision : decided.chain) apply(decision);
   if (!in_view || in_view->view.id >= newest.id) return;
@@ -259,6 +262,7 @@ void Engine::Parts::bind(const View& later) {
   }
   log_copy.reset();
   recovering.reset();
+  exclusion.reset();
   returning = may_return_to(later);
   disk.installed = later;
   disk.promised = {};
@@ -273,8 +277,12 @@ void Engine::Parts::apply(const Decision& decision) {
   if (in_view) {
     if (decision.from != in_view->view.id) return;
     if (!rank) {
-      if (leaving) farewell = decision;
-      else rejoin(&decision.value.cut);
+      if (leaving) {
+        farewell = decision;
+      } else {
+        rejoin(&decision.value.cut);
+        exclusion = decision;
+      }
       return;
     }
     const bool keeps = next.at(*rank).loaded && in_view->loaded;
@@ -339,6 +347,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   if (!in_view) complete_at = now;
   returning = false;
   force_until.reset();
+  exclusion.reset();
   forming.reset();
   first_view.reset();
   coordinator.reset();
