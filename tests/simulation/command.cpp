@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "checker/trace_text.hpp"
+#include "tests/simulation/aim.hpp"
 #include "tests/simulation/readable.hpp"
 #include "tests/simulation/report.hpp"
 #include "tests/simulation/run_seed.hpp"
@@ -33,10 +34,11 @@ struct Arguments {
 };
 
 constexpr const char* usage =
-    "usage: run [--seeds N] [--first F | --seed S] [--jobs J] [--verbose] [--keep-going] [--no-shrink]\n"
+    "usage: run [--seeds N] [--first F | --seed S | --aimed] [--jobs J] [--verbose] [--keep-going] [--no-shrink]\n"
     "           [--seconds S] [--tail LINES] [--trace FILE] [--faults I,J,...|none] [--json | --pairs]\n"
     "  --seeds N       how many seeds, from --first on (default 2000; or VSYNC_SIMULATION_SEEDS)\n"
     "  --seed S        exactly this one\n"
+    "  --aimed         from the first aimed one on: their faults strike at chosen steps of the protocol\n"
     "  --jobs J        processes (default: one per processor)\n"
     "  --keep-going    don't stop at the first failure\n"
     "  --seconds S     a seed that takes more processor time is a failure (default 60)\n"
@@ -81,6 +83,7 @@ Arguments parse(int argc, char** argv) {
     if (option == "--seeds") arguments.seeds = number(value());
     else if (option == "--first") arguments.first = number(value());
     else if (option == "--seed") arguments.first = number(value()), arguments.seeds = 1;
+    else if (option == "--aimed") arguments.first = first_aimed_seed;
     else if (option == "--jobs") arguments.jobs = static_cast<unsigned>(std::clamp<std::uint64_t>(number(value()), 1, 64));
     else if (option == "--seconds") arguments.seconds_per_seed = static_cast<unsigned>(number(value()));
     else if (option == "--tail") arguments.tail = number(value());

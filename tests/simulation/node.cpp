@@ -153,6 +153,7 @@ void Node::run(const Input& input) {
   ++around_.inputs;
   input(local(around_.schedule.now()));
   drain();
+  if (around_.looks) around_.looks(host_);
 }
 
 void Node::drain() {

@@ -34,6 +34,7 @@ struct Surroundings {
   checker::Trace& trace;
   std::function<void(Host from, const protocol::Outgoing&)> send;
   std::function<void(Host from, const protocol::Event&)> event;
+  std::function<void(Host)> looks = nullptr;  ///< after each input of a node, if somebody wants to know
   std::uint64_t inputs = 0;  ///< of all engines together
   bool drain_stuck = false;  ///< an engine asked for ticks without end
 };

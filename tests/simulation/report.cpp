@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "tests/simulation/aim.hpp"
+
 namespace vsync::simulation {
 namespace {
 
@@ -67,8 +69,9 @@ void print_pairs(std::FILE* out) {
       out_of_reach += (out_of_reach.empty() ? "{" : ",{") + pair + "," + field("why", quoted(why)) + "}";
     }
   }
-  std::fprintf(out, "{%s,%s,%s}\n", field("steps", names(step_count, step_at)).c_str(),
-               field("faults", names(fault_kinds, fault_at)).c_str(), field("out_of_reach", "[" + out_of_reach + "]").c_str());
+  std::fprintf(out, "{%s,%s,%s,%s}\n", field("first_aimed", std::to_string(first_aimed_seed)).c_str(),
+               field("steps", names(step_count, step_at)).c_str(), field("faults", names(fault_kinds, fault_at)).c_str(),
+               field("out_of_reach", "[" + out_of_reach + "]").c_str());
 }
 
 }  // namespace vsync::simulation

@@ -22,6 +22,7 @@ void count(const World& world, const checker::Trace& trace, RunResult& result) {
   result.inputs = world.inputs();
   result.faults = world.faults_done();
   result.strikes = world.strikes();
+  result.in_vain = world.waited_in_vain();
   std::set<protocol::ViewId> views;
   for (const checker::TraceEvent& event : trace.events) {
     if (const auto* installed = std::get_if<checker::ViewInstalled>(&event.body)) {

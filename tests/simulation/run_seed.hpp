@@ -9,7 +9,7 @@
 
 #include "checker/check.hpp"
 #include "checker/trace.hpp"
-#include "tests/simulation/step.hpp"
+#include "tests/simulation/strikes.hpp"
 #include "tests/simulation/swarm.hpp"
 
 namespace vsync::simulation {
@@ -24,6 +24,7 @@ struct RunResult {
   std::uint64_t published = 0, ok = 0, resent = 0, resyncs = 0;
   std::array<std::uint64_t, fault_kinds> faults{};
   Strikes strikes{};
+  std::uint64_t in_vain = 0;                   ///< faults that waited for a moment that never came; see World
   protocol::Duration node_time{};              ///< simulated time, of all hosts together
   protocol::Duration settling{};               ///< simulated time from the end of the faults to a settled system
 };

@@ -1,5 +1,7 @@
 #include "tests/simulation/step.hpp"
 
+#include <array>
+
 namespace vsync::simulation {
 namespace {
 
@@ -62,16 +64,6 @@ Step step_of(const Status& status) {
     case NodeState::operational: break;
   }
   return operational(status);
-}
-
-const char* why_out_of_reach(Step step, FaultKind kind) {
-  if (kind == FaultKind::leave && (step == Step::leaving || step == Step::left_out)) return "who leaves isn't asked again";
-  if (kind != FaultKind::reinstall) return nullptr;
-  if (step == Step::witness) return "where there is a witness no disk is lost";
-  if (step == Step::coordinating_confirmations || step == Step::coordinating_acceptances) {
-    return "a disk is lost only while all others are at work, and a ballot that has come so far has wedged them";
-  }
-  return nullptr;
 }
 
 }  // namespace vsync::simulation

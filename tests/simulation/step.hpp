@@ -1,12 +1,10 @@
 #pragma once
-// Step: where in the protocol a node is, as its status shows it. Faults are counted by the step in which they strike: a campaign
-// that never killed a coordinator between two phases of its ballot has shown nothing about that.
+// Step: where in the protocol a node is, as its status shows it. Faults are counted by it, and aimed at it.
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "protocol/engine.hpp"
-#include "tests/simulation/swarm.hpp"
 
 namespace vsync::simulation {
 
@@ -40,11 +38,5 @@ inline constexpr std::size_t step_count = static_cast<std::size_t>(Step::count_)
 
 [[nodiscard]] const char* name_of(Step step);
 [[nodiscard]] Step step_of(const protocol::Status& status);
-
-/// How often each kind of fault has struck a node in each step.
-using Strikes = std::array<std::array<std::uint64_t, fault_kinds>, step_count>;
-
-/// Why no number of seeds can be expected to show a fault of this kind in this step; null where it can.
-[[nodiscard]] const char* why_out_of_reach(Step step, FaultKind kind);
 
 }  // namespace vsync::simulation

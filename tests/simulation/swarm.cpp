@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "tests/simulation/aim.hpp"
+
 namespace vsync::simulation {
 namespace {
 
 using namespace std::chrono_literals;
 using protocol::Duration;
-
-constexpr std::array<const char*, fault_kinds> fault_names = {"crash",  "power_off", "reinstall", "pause", "partition", "split",
-                                                              "one_way", "deaf",     "mute",      "cut_link", "reset",  "leave",
-                                                              "slow_disk", "crash_all", "lose_side", "full_queue"};
-
-std::string milliseconds(Duration duration) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + "ms";
-}
 
 void draw_nodes(SwarmOptions& options, Random& random) {
   constexpr std::array<std::size_t, 12> sizes = {1, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 7};
@@ -151,20 +145,6 @@ void draw_upgrades(SwarmOptions& options, Random random) {
 
 }  // namespace
 
-const char* name_of(FaultKind kind) { return fault_names[static_cast<std::size_t>(kind)]; }
-
-std::string to_string(const Fault& fault) {
-  std::string text = "at " + milliseconds(fault.at) + " " + name_of(fault.kind) + " " + std::string(1, static_cast<char>('a' + fault.a));
-  if (fault.kind == FaultKind::one_way || fault.kind == FaultKind::cut_link || fault.kind == FaultKind::reset) {
-    text += std::string(" ") + static_cast<char>('a' + fault.b);
-  }
-  if (fault.kind == FaultKind::partition || fault.kind == FaultKind::lose_side || fault.kind == FaultKind::full_queue) {
-    text += " side " + std::to_string(fault.side);
-  }
-  if (fault.killed) text += " killed";
-  return text + " for " + milliseconds(fault.lasts);
-}
-
 SwarmOptions draw(std::uint64_t seed) {
   Random random(seed ^ 0x73776172'6d000000);
   SwarmOptions options;
@@ -175,6 +155,7 @@ SwarmOptions draw(std::uint64_t seed) {
   draw_faults(options, random);
   if (seed % 2 == 1) draw_lossy(options, random);
   draw_upgrades(options, Random(seed ^ 0x75706772'61646500));
+  if (const auto aim = aim_of(seed)) take_aim(*aim, options, random);
   return options;
 }
 
@@ -186,9 +167,9 @@ std::string describe(const SwarmOptions& options) {
     if (node.witness) text += std::string(", ") + static_cast<char>('a' + i) + " is a witness";
   }
   if (options.upgrades) text += ", upgraded on the way";
-  text += ", " + std::to_string(options.sessions) + " sessions acting every " + milliseconds(options.act_every);
-  text += ", suspicion after " + milliseconds(options.config.suspect_after_min);
-  text += ", delay up to " + milliseconds(options.network.delay_max);
+  text += ", " + std::to_string(options.sessions) + " sessions acting every " + in_milliseconds(options.act_every);
+  text += ", suspicion after " + in_milliseconds(options.config.suspect_after_min);
+  text += ", delay up to " + in_milliseconds(options.network.delay_max);
   if (options.network.loss_permille > 0) text += ", loss " + std::to_string(options.network.loss_permille) + "/1000";
   if (options.network.duplicate_permille > 0) text += ", repetition " + std::to_string(options.network.duplicate_permille) + "/1000";
   if (options.network.spike_permille > 0) text += ", spikes " + std::to_string(options.network.spike_permille) + "/1000";

@@ -7,43 +7,11 @@
 #include <vector>
 
 #include "protocol/config.hpp"
+#include "tests/simulation/fault.hpp"
 #include "tests/simulation/network.hpp"
 #include "tests/simulation/random.hpp"
 
 namespace vsync::simulation {
-
-enum class FaultKind : std::uint8_t {
-  crash,         ///< a process is killed, comes back with its disk
-  power_off,     ///< a whole host goes silent, comes back with its disk
-  reinstall,     ///< a process is killed, comes back without its disk
-  pause,         ///< SIGSTOP
-  partition,     ///< two sides that don't hear each other
-  split,         ///< everybody alone
-  one_way,       ///< one direction between two hosts
-  deaf,          ///< a host hears nobody
-  mute,          ///< nobody hears a host
-  cut_link,      ///< both directions between two hosts
-  reset,         ///< a connection breaks
-  leave,         ///< an orderly leave; the process comes back later
-  slow_disk,     ///< writes take long
-  crash_all,     ///< every process is killed at once
-  lose_side,     ///< some hosts go silent at once, as with their rack, or their processes are killed at once
-  full_queue,    ///< bulk frames of one host to a side are dropped, as by queues that are full, while the rest flows
-  count_,
-};
-inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count_);
-[[nodiscard]] const char* name_of(FaultKind kind);
-
-struct Fault {
-  protocol::Duration at{};  ///< from the beginning of the run
-  FaultKind kind = FaultKind::crash;
-  Host a = 0;
-  Host b = 0;
-  bool killed = false;      ///< lose_side: the processes end, and their hosts don't
-  std::uint64_t side = 0;   ///< partition, lose_side, full_queue: the hosts of one side, as bits
-  protocol::Duration lasts{};
-};
-[[nodiscard]] std::string to_string(const Fault& fault);
 
 struct NodeOptions {
   std::uint32_t weight = 1;

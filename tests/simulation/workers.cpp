@@ -47,6 +47,7 @@ std::string line_of(const RunResult& result) {
   std::string line = "E " + std::to_string(result.inputs) + " " + std::to_string(result.views) + " " + std::to_string(result.delivered) +
                      " " + std::to_string(result.published) + " " + std::to_string(result.ok) + " " + std::to_string(result.resent) + " " +
                      std::to_string(result.resyncs) + " " + std::to_string(result.view_changes) + " " +
+                     std::to_string(result.in_vain) + " " +
                      std::to_string(result.node_time.count()) + " " + std::to_string(result.settling.count());
   for (const std::uint64_t faults : result.faults) line += " " + std::to_string(faults);
   for (const auto& step : result.strikes) {
@@ -71,7 +72,7 @@ SeedReport report_of(std::uint64_t seed, const std::string& line) {
   };
   RunResult& counts = report.counts;
   for (std::uint64_t* field : {&counts.inputs, &counts.views, &counts.delivered, &counts.published, &counts.ok, &counts.resent,
-                               &counts.resyncs, &counts.view_changes}) {
+                               &counts.resyncs, &counts.view_changes, &counts.in_vain}) {
     *field = number();
   }
   counts.node_time = protocol::Duration(static_cast<std::int64_t>(number()));

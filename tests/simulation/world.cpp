@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "protocol/directory.hpp"
-#include "protocol/primary.hpp"
 
 namespace vsync::simulation {
 
@@ -13,7 +12,6 @@ using protocol::TimePoint;
 
 namespace {
 constexpr Duration look_every = 100ms;
-constexpr Duration alone_for = 2500ms;  ///< longer than a node without peers could find patience to wait for them
 }
 
 World::World(const SwarmOptions& options, std::uint64_t seed)
@@ -58,7 +56,7 @@ void World::begin() {
   }
   for (const Fault& fault : options_.faults) {
     schedule_.after(fault.at, [this, fault] {
-      if (!faults_over_) strike(fault);
+      if (!faults_over_) fault.moment ? arm(fault) : strike(fault);
     });
   }
 }
@@ -140,160 +138,6 @@ void World::come_back(Host host, Duration after, bool with_disk) {
   schedule_.after(after, [this, host, with_disk, process = nodes_[host].process()] {
     if (nodes_[host].process() == process) start(host, with_disk);
   });
-}
-
-// A disk may be lost only where the rest can go on without what was on it: all others of its view are up, in that view and at work.
-bool World::may_lose_disk(Host host) const {
-  if (nodes_.size() < 3) return false;
-  for (const NodeOptions& node : options_.nodes) {
-    if (node.weight != 1 || node.witness) return false;
-  }
-  std::optional<protocol::View> view;
-  for (Host other = 0; other < nodes_.size(); ++other) {
-    if (other == host) continue;
-    if (!nodes_[other].responsive()) return false;
-    const protocol::Status status = nodes_[other].engine().status();
-    if (status.component != protocol::ComponentState::primary || status.node_state != protocol::NodeState::operational ||
-        !status.loaded || (view && *view != *status.view)) {
-      return false;
-    }
-    view = status.view;
-  }
-  if (!view || view->size() < nodes_.size() - 1 || view->size() < 3) return false;
-  protocol::RankSet others = protocol::all_members(*view);
-  if (const auto rank = view->rank_of_name(nodes_[host].name())) others.erase(*rank);
-  return protocol::may_go_on(*view, others);
-}
-
-bool World::hits(const Fault& fault, Host host) const {
-  const auto on_side = [&](Host one) { return ((fault.side >> one) & 1) != 0; };
-  const auto some_other = [&](auto fits) {
-    for (Host other = 0; other < nodes_.size(); ++other) {
-      if (other != host && fits(other)) return true;
-    }
-    return false;
-  };
-  const Node& node = nodes_[host];
-  if (!node.running()) return false;
-  switch (fault.kind) {
-    case FaultKind::crash:
-    case FaultKind::power_off:
-    case FaultKind::slow_disk: return host == fault.a;
-    case FaultKind::reinstall: return host == fault.a && may_lose_disk(host);
-    case FaultKind::pause: return host == fault.a && !node.paused();
-    case FaultKind::leave: return host == fault.a && !node.leaving();
-    case FaultKind::crash_all: return true;
-    case FaultKind::lose_side: return on_side(host);
-    case FaultKind::reset:
-      return fault.a != fault.b && (host == fault.a || host == fault.b) && network_.connected(fault.a, fault.b);
-    case FaultKind::one_way:
-    case FaultKind::cut_link: return fault.a != fault.b && (host == fault.a || host == fault.b);
-    case FaultKind::split: return nodes_.size() > 1;
-    case FaultKind::deaf:
-    case FaultKind::mute: return host == fault.a && nodes_.size() > 1;
-    case FaultKind::partition: return some_other([&](Host other) { return on_side(other) != on_side(host); });
-    case FaultKind::full_queue: return host == fault.a && some_other(on_side);
-    case FaultKind::count_: break;
-  }
-  return false;
-}
-
-void World::note_steps(const Fault& fault) {
-  for (Host host = 0; host < nodes_.size(); ++host) {
-    if (!hits(fault, host)) continue;
-    const Step step = step_of(nodes_[host].engine().status());
-    ++strikes_[static_cast<std::size_t>(step)][static_cast<std::size_t>(fault.kind)];
-  }
-}
-
-void World::strike(const Fault& fault) {
-  ++faults_done_[static_cast<std::size_t>(fault.kind)];
-  note_steps(fault);
-  switch (fault.kind) {
-    case FaultKind::crash:
-    case FaultKind::power_off:
-    case FaultKind::reinstall:
-    case FaultKind::pause:
-    case FaultKind::leave:
-    case FaultKind::slow_disk:
-    case FaultKind::crash_all:
-    case FaultKind::lose_side: return strike_process(fault);
-    default: return strike_network(fault);
-  }
-}
-
-void World::strike_process(const Fault& fault) {
-  Node& node = nodes_[fault.a];
-  switch (fault.kind) {
-    case FaultKind::crash:
-    case FaultKind::power_off:
-      if (!node.running()) return;
-      kill(fault.a, fault.kind == FaultKind::crash);
-      return come_back(fault.a, fault.lasts, true);
-    case FaultKind::reinstall:
-      if (!node.running() || !may_lose_disk(fault.a)) return;
-      kill(fault.a);
-      come_back(fault.a, fault.lasts, false);
-      if ((fault.side & 1) != 0) {  // and finds itself alone
-        for (Host other = 0; other < nodes_.size(); ++other) {
-          cut_for(fault.a, other, fault.lasts + alone_for);
-          cut_for(other, fault.a, fault.lasts + alone_for);
-        }
-      }
-      return;
-    case FaultKind::pause:
-      node.pause();
-      schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].resume(); });
-      return;
-    case FaultKind::leave:
-      if (!node.running() || node.leaving()) return;
-      node.leave();
-      return watch_leaver(fault.a, fault.lasts);
-    case FaultKind::slow_disk:
-      node.disk().write_max = fault.lasts / 4;
-      schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].disk().write_max = options_.write_max; });
-      return;
-    case FaultKind::crash_all:
-    case FaultKind::lose_side: {
-      const bool all = fault.kind == FaultKind::crash_all;
-      const bool powered = all || fault.killed;
-      for (Host host = 0; host < nodes_.size(); ++host) {
-        if (!all && ((fault.side >> host) & 1) == 0) continue;
-        kill(host, powered);
-        come_back(host, random_.between(Duration(10ms), std::max(fault.lasts, Duration(10ms))), true);
-      }
-      return;
-    }
-    default: return;
-  }
-}
-
-void World::cut_for(Host from, Host to, Duration lasts) {
-  if (from == to) return;
-  network_.cut(from, to);
-  schedule_.after(lasts, [this, from, to] { network_.mend(from, to); });
-}
-
-void World::strike_network(const Fault& fault) {
-  for (Host x = 0; x < nodes_.size(); ++x) {
-    for (Host y = 0; y < nodes_.size(); ++y) {
-      const bool apart = ((fault.side >> x) & 1) != ((fault.side >> y) & 1);
-      const bool pair = (x == fault.a && y == fault.b) || (x == fault.b && y == fault.a);
-      const bool cut = (fault.kind == FaultKind::partition && apart) || fault.kind == FaultKind::split ||
-                       (fault.kind == FaultKind::one_way && x == fault.a && y == fault.b) ||
-                       (fault.kind == FaultKind::deaf && y == fault.a) || (fault.kind == FaultKind::mute && x == fault.a) ||
-                       (fault.kind == FaultKind::cut_link && pair);
-      if (cut) cut_for(x, y, fault.lasts);
-    }
-  }
-  if (fault.kind == FaultKind::reset && fault.a != fault.b) network_.reset(fault.a, fault.b);
-  if (fault.kind == FaultKind::full_queue) {
-    for (Host to = 0; to < nodes_.size(); ++to) {
-      if (((fault.side >> to) & 1) == 0 || to == fault.a) continue;
-      network_.fill_queue(fault.a, to);
-      schedule_.after(fault.lasts, [this, from = fault.a, to] { network_.empty_queue(from, to); });
-    }
-  }
 }
 
 void World::heal() {

@@ -15,7 +15,7 @@
 #include "tests/simulation/node.hpp"
 #include "tests/simulation/schedule.hpp"
 #include "tests/simulation/session.hpp"
-#include "tests/simulation/step.hpp"
+#include "tests/simulation/strikes.hpp"
 #include "tests/simulation/swarm.hpp"
 
 namespace vsync::simulation {
@@ -63,6 +63,8 @@ class World : private Hosts {
   [[nodiscard]] bool stuck() const { return around_.drain_stuck; }
   [[nodiscard]] const std::array<std::uint64_t, fault_kinds>& faults_done() const { return faults_done_; }
   [[nodiscard]] const Strikes& strikes() const { return strikes_; }
+  /// Faults that name whom they strike and have waited for their moment so far; the others are chances that may pass.
+  [[nodiscard]] std::uint64_t waited_in_vain() const;
   [[nodiscard]] const std::vector<Host>& dead_for_good() const { return dead_for_good_; }
   void let_die(Host host) { dead_for_good_.push_back(host); }
   void forget_the_dead() { dead_for_good_.clear(); }
@@ -75,9 +77,19 @@ class World : private Hosts {
   void receive(Host host, FramePtr frame) override { nodes_[host].receive(std::move(frame)); }
   void link_changed(Host host, Host peer, protocol::LinkState state) override { nodes_[host].link_changed(nodes_[peer].name(), state); }
 
+  /// A fault that waits for its moment.
+  struct Armed {
+    Fault fault;
+    bool seen = false;  ///< it strikes soon, if the moment lasts
+    bool done = false;
+  };
+
   [[nodiscard]] Host host_of(const std::string& name) const;
   void act(std::size_t session);
   void on_event(Host host, const protocol::Event& event);
+  void arm(const Fault& fault);
+  void look_for_moments(Host changed);
+  [[nodiscard]] std::optional<Fault> at_its_moment(const Fault& fault) const;
   void strike(const Fault& fault);
   /// Whether the fault changes anything for this node.
   [[nodiscard]] bool hits(const Fault& fault, Host host) const;
@@ -88,7 +100,7 @@ class World : private Hosts {
   [[nodiscard]] protocol::Versions next_program(Host host);
   void upgrade_who_is_refused();
   void come_back(Host host, protocol::Duration after, bool with_disk);
-  [[nodiscard]] bool may_lose_disk(Host host) const;
+  [[nodiscard]] bool may_lose_disk(Host host, bool aimed) const;
   void watch_leaver(Host host, protocol::Duration back_after);
 
   SwarmOptions options_;
@@ -103,6 +115,8 @@ class World : private Hosts {
   std::vector<Host> dead_for_good_;
   std::array<std::uint64_t, fault_kinds> faults_done_{};
   Strikes strikes_{};
+  std::deque<Armed> armed_;
+  std::vector<std::optional<Step>> steps_;  ///< where each running node was after its last input
   bool publishing_ = true;
   bool resting_ = false;
   bool faults_over_ = false;

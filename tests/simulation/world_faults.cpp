@@ -1,0 +1,210 @@
+#include <algorithm>
+
+#include "protocol/primary.hpp"
+#include "tests/simulation/world.hpp"
+
+namespace vsync::simulation {
+
+using namespace std::chrono_literals;
+using protocol::Duration;
+
+namespace {
+constexpr Duration alone_for = 2500ms;  ///< longer than a node without peers could find patience to wait for them
+}
+
+// A disk may be lost only where the rest can go on without what was on it: all others of its view are up, in that view and at work.
+// Where a witness is only aimed seeds lose one, and only the witness's.
+bool World::may_lose_disk(Host host, bool aimed) const {
+  if (nodes_.size() < 3) return false;
+  const bool of_witness = options_.nodes[host].witness;
+  for (const NodeOptions& node : options_.nodes) {
+    if (node.weight != 1 || (node.witness && !(aimed && of_witness))) return false;
+  }
+  std::optional<protocol::View> view;
+  for (Host other = 0; other < nodes_.size(); ++other) {
+    if (other == host) continue;
+    if (!nodes_[other].responsive()) return false;
+    const protocol::Status status = nodes_[other].engine().status();
+    if (status.component != protocol::ComponentState::primary || status.node_state != protocol::NodeState::operational ||
+        !status.loaded || (view && *view != *status.view)) {
+      return false;
+    }
+    view = status.view;
+  }
+  if (!view || view->size() < nodes_.size() - 1 || view->size() < 3) return false;
+  protocol::RankSet others = protocol::all_members(*view);
+  if (const auto rank = view->rank_of_name(nodes_[host].name())) others.erase(*rank);
+  return protocol::may_go_on(*view, others);
+}
+
+bool World::hits(const Fault& fault, Host host) const {
+  const auto on_side = [&](Host one) { return ((fault.side >> one) & 1) != 0; };
+  const auto some_other = [&](auto fits) {
+    for (Host other = 0; other < nodes_.size(); ++other) {
+      if (other != host && fits(other)) return true;
+    }
+    return false;
+  };
+  const Node& node = nodes_[host];
+  if (!node.running()) return false;
+  switch (fault.kind) {
+    case FaultKind::crash:
+    case FaultKind::power_off:
+    case FaultKind::slow_disk: return host == fault.a;
+    case FaultKind::reinstall: return host == fault.a && may_lose_disk(host, fault.moment.has_value());
+    case FaultKind::pause: return host == fault.a && !node.paused();
+    case FaultKind::leave: return host == fault.a && !node.leaving();
+    case FaultKind::crash_all: return true;
+    case FaultKind::lose_side: return on_side(host);
+    case FaultKind::reset:
+      return fault.a != fault.b && (host == fault.a || host == fault.b) && network_.connected(fault.a, fault.b);
+    case FaultKind::one_way:
+    case FaultKind::cut_link: return fault.a != fault.b && (host == fault.a || host == fault.b);
+    case FaultKind::split: return nodes_.size() > 1;
+    case FaultKind::deaf:
+    case FaultKind::mute: return host == fault.a && nodes_.size() > 1;
+    case FaultKind::partition: return some_other([&](Host other) { return on_side(other) != on_side(host); });
+    case FaultKind::full_queue: return host == fault.a && some_other(on_side);
+    case FaultKind::count_: break;
+  }
+  return false;
+}
+
+void World::note_steps(const Fault& fault) {
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    if (!hits(fault, host)) continue;
+    const Step step = step_of(nodes_[host].engine().status());
+    ++strikes_[static_cast<std::size_t>(step)][static_cast<std::size_t>(fault.kind)];
+  }
+}
+
+// What waits for a moment is looked at after each input of a node. It doesn't strike inside that input: a daemon's turn is whole.
+void World::arm(const Fault& fault) {
+  armed_.push_back({fault});
+  steps_.resize(nodes_.size());
+  around_.looks = [this](Host host) { look_for_moments(host); };
+  for (Host host = 0; host < nodes_.size(); ++host) look_for_moments(host);
+}
+
+void World::look_for_moments(Host changed) {
+  steps_[changed].reset();
+  if (nodes_[changed].running()) steps_[changed] = step_of(nodes_[changed].engine().status());
+  for (Armed& armed : armed_) {
+    if (armed.seen || armed.done || faults_over_ || !at_its_moment(armed.fault)) continue;
+    armed.seen = true;
+    schedule_.after(armed.fault.moment->after, [this, &armed] {
+      armed.seen = false;
+      const auto fault = at_its_moment(armed.fault);
+      if (!fault || faults_over_) return;
+      armed.done = true;
+      strike(*fault);
+    });
+  }
+}
+
+std::optional<Fault> World::at_its_moment(const Fault& fault) const {
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    if (!nodes_[host].running() || steps_[host] != fault.moment->step) continue;
+    if (!fault.moment->turned) return fault;
+    const Fault turned = turned_to(fault, host, nodes_.size());
+    if (hits(turned, host)) return turned;
+  }
+  return std::nullopt;
+}
+
+std::uint64_t World::waited_in_vain() const {
+  return static_cast<std::uint64_t>(
+      std::count_if(armed_.begin(), armed_.end(), [](const Armed& armed) { return !armed.done && !armed.fault.moment->turned; }));
+}
+
+void World::strike(const Fault& fault) {
+  ++faults_done_[static_cast<std::size_t>(fault.kind)];
+  note_steps(fault);
+  switch (fault.kind) {
+    case FaultKind::crash:
+    case FaultKind::power_off:
+    case FaultKind::reinstall:
+    case FaultKind::pause:
+    case FaultKind::leave:
+    case FaultKind::slow_disk:
+    case FaultKind::crash_all:
+    case FaultKind::lose_side: return strike_process(fault);
+    default: return strike_network(fault);
+  }
+}
+
+void World::strike_process(const Fault& fault) {
+  Node& node = nodes_[fault.a];
+  switch (fault.kind) {
+    case FaultKind::crash:
+    case FaultKind::power_off:
+      if (!node.running()) return;
+      kill(fault.a, fault.kind == FaultKind::crash);
+      return come_back(fault.a, fault.lasts, true);
+    case FaultKind::reinstall:
+      if (!node.running() || !may_lose_disk(fault.a, fault.moment.has_value())) return;
+      kill(fault.a);
+      come_back(fault.a, fault.lasts, false);
+      if ((fault.side & 1) != 0) {  // and finds itself alone
+        for (Host other = 0; other < nodes_.size(); ++other) {
+          cut_for(fault.a, other, fault.lasts + alone_for);
+          cut_for(other, fault.a, fault.lasts + alone_for);
+        }
+      }
+      return;
+    case FaultKind::pause:
+      node.pause();
+      schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].resume(); });
+      return;
+    case FaultKind::leave:
+      if (!node.running() || node.leaving()) return;
+      node.leave();
+      return watch_leaver(fault.a, fault.lasts);
+    case FaultKind::slow_disk:
+      node.disk().write_max = fault.lasts / 4;
+      schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].disk().write_max = options_.write_max; });
+      return;
+    case FaultKind::crash_all:
+    case FaultKind::lose_side: {
+      const bool all = fault.kind == FaultKind::crash_all;
+      const bool powered = all || fault.killed;
+      for (Host host = 0; host < nodes_.size(); ++host) {
+        if (!all && ((fault.side >> host) & 1) == 0) continue;
+        kill(host, powered);
+        come_back(host, random_.between(Duration(10ms), std::max(fault.lasts, Duration(10ms))), true);
+      }
+      return;
+    }
+    default: return;
+  }
+}
+
+void World::cut_for(Host from, Host to, Duration lasts) {
+  if (from == to) return;
+  network_.cut(from, to);
+  schedule_.after(lasts, [this, from, to] { network_.mend(from, to); });
+}
+
+void World::strike_network(const Fault& fault) {
+  for (Host x = 0; x < nodes_.size(); ++x) {
+    for (Host y = 0; y < nodes_.size(); ++y) {
+      const bool apart = ((fault.side >> x) & 1) != ((fault.side >> y) & 1);
+      const bool pair = (x == fault.a && y == fault.b) || (x == fault.b && y == fault.a);
+      const bool cut = (fault.kind == FaultKind::partition && apart) || fault.kind == FaultKind::split ||
+                       (fault.kind == FaultKind::one_way && x == fault.a && y == fault.b) ||
+                       (fault.kind == FaultKind::deaf && y == fault.a) || (fault.kind == FaultKind::mute && x == fault.a) ||
+                       (fault.kind == FaultKind::cut_link && pair);
+      if (cut) cut_for(x, y, fault.lasts);
+    }
+  }
+  if (fault.kind == FaultKind::reset && fault.a != fault.b) network_.reset(fault.a, fault.b);
+  if (fault.kind == FaultKind::full_queue) {
+    for (Host to = 0; to < nodes_.size(); ++to) {
+      if (((fault.side >> to) & 1) == 0 || to == fault.a) continue;
+      network_.fill_queue(fault.a, to);
+      schedule_.after(fault.lasts, [this, from = fault.a, to] { network_.empty_queue(from, to); });
+    }
+  }
+}
+
+}  // namespace vsync::simulation
