@@ -46,12 +46,15 @@ class Campaign(unittest.TestCase):
         return program, line
 
     def test_a_campaign_goes_on_where_its_file_ends(self):
-        self.assertIn("4 seeds in", self.slice().stdout)
+        self.assertIn("4 seeds (0 aimed) in", self.slice().stdout)
         second = self.slice()
-        self.assertIn("8 seeds in", second.stdout)
-        self.assertEqual([(line["first"], line["seeds"]) for line in self.lines()[1:]], [(1, 4), (5, 4)])
+        self.assertIn("8 seeds (4 aimed) in", second.stdout)
+        third = self.slice()
+        aimed = self.lines()[0]["first_aimed"]
+        self.assertEqual([(line["first"], line["seeds"]) for line in self.lines()[1:]], [(1, 4), (aimed, 4), (5, 4)],
+                         "ordinary seeds and aimed ones take turns")
         summary = self.run_it("--summary")
-        self.assertEqual(summary.stdout, second.stdout.partition("\n")[2], "the summary alone says the same")
+        self.assertEqual(summary.stdout, third.stdout.partition("\n")[2], "the summary alone says the same")
 
     def test_what_a_kill_left_unfinished_is_done_again(self):
         self.slice()
@@ -60,7 +63,7 @@ class Campaign(unittest.TestCase):
         self.results.write_text(self.results.read_text()[:-10])
         self.slice()
         lines = self.lines()
-        self.assertEqual([line["first"] for line in lines[1:]], [1, 5])
+        self.assertEqual([line["first"] for line in lines[1:]], [1, lines[0]["first_aimed"]])
         self.assertTrue(self.results.read_text().startswith(whole))
 
     def test_other_code_is_another_campaign(self):
@@ -90,12 +93,23 @@ class Campaign(unittest.TestCase):
         for pair in self.lines()[0]["out_of_reach"]:
             self.assertIn(f"`{pair['step']}` x `{pair['fault']}`", readme)
 
-    def test_a_rare_pair_is_marked(self):
+    def test_a_rare_pair_fails_a_complete_campaign(self):
         program, line = self.with_every_pair(999)
         self.write(program, line)
-        rare = self.run_it("--summary")
-        self.assertEqual(rare.returncode, 0, rare.stdout)
-        self.assertIn("999*", rare.stdout)
+        incomplete = self.run_it("--summary")
+        self.assertEqual(incomplete.returncode, 0, incomplete.stdout)
+        self.assertIn("999*", incomplete.stdout)
+        self.assertIn("not complete", incomplete.stdout)
+        complete = self.run_it("--summary", "--complete", "4")
+        self.assertEqual(complete.returncode, 1)
+        self.assertNotIn("not complete", complete.stdout)
+
+    def test_an_aimed_seed_is_replayed_and_struck_at_its_step(self):
+        # The first aimed seed is about a crash while a node forms.
+        self.slice()
+        told = subprocess.run([SIMULATION, "--json", "--seed", str(self.lines()[0]["first_aimed"])], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=300)
+        self.assertGreaterEqual(json.loads(told.stdout)["strikes"]["forming"]["crash"], 1)
 
     def test_a_seed_that_fails_is_noted_and_does_not_stop_it(self):
         if MUTANTS is None:
