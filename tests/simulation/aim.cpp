@@ -17,12 +17,12 @@ std::size_t turns(const Aim& aim) {
   if (aim.kind != FaultKind::reinstall) return 1;
   switch (aim.step) {
     case Step::coordinating_confirmations:
-    case Step::coordinating_acceptances: return 12;
+    case Step::coordinating_acceptances: return 16;
     case Step::answered:
-    case Step::returning_accepted: return 4;
+    case Step::returning_accepted: return 6;
     case Step::coordinating_answers:
-    case Step::returning_promised: return 3;
-    default: return 1;
+    case Step::returning_promised: return 4;
+    default: return 2;
   }
 }
 
@@ -44,7 +44,7 @@ class Lead {
  public:
   Lead(Duration at, SwarmOptions& options, Random& random) : at_(at), options_(options), random_(random) {}
 
-  /// A fault of some host now, or at once with `moment` of whoever is in that step.
+  /// A fault of some host; with `moment` of whoever is in that step from now on.
   void happens(FaultKind kind, Duration lasts, std::optional<Moment> moment = std::nullopt) {
     Fault fault;
     fault.at = at_;
@@ -63,7 +63,7 @@ class Lead {
     when(step, FaultKind::partition, lasts);
     options_.faults.back().side = 0;
   }
-  /// Somebody isn't there long enough to be missed.
+  /// Somebody isn't there, and is missed if that lasts.
   void view_change(Duration lasts) {
     constexpr std::array ways = {FaultKind::crash, FaultKind::power_off, FaultKind::pause, FaultKind::leave, FaultKind::mute,
                                  FaultKind::lose_side};

@@ -23,8 +23,12 @@ std::string in_milliseconds(protocol::Duration duration) {
 
 std::string to_string(const Fault& fault) {
   const bool turned = fault.moment && fault.moment->turned;
-  std::string text = (fault.moment ? "from " : "at ") + in_milliseconds(fault.at) + " " + name_of(fault.kind) + " ";
-  text += turned ? std::string("whoever") : std::string(1, letter(fault.a));
+  std::string text = (fault.moment ? "from " : "at ") + in_milliseconds(fault.at) + " ";
+  if (fault.moment) {
+    text += std::string("on, when a node is ") + name_of(fault.moment->step) + " and still is " + in_milliseconds(fault.moment->after) +
+            " later: ";
+  }
+  text += name_of(fault.kind) + (turned ? std::string(" of it") : std::string(" ") + letter(fault.a));
   if (fault.kind == FaultKind::one_way || fault.kind == FaultKind::cut_link || fault.kind == FaultKind::reset) {
     text += turned ? std::string(" and another") : std::string(" ") + letter(fault.b);
   }
@@ -32,10 +36,6 @@ std::string to_string(const Fault& fault) {
     text += " side " + std::to_string(fault.side);
   }
   if (fault.killed) text += " killed";
-  if (fault.moment) {
-    text += std::string(turned ? " is " : " once a node is ") + name_of(fault.moment->step);
-    text += " and still " + in_milliseconds(fault.moment->after) + " later";
-  }
   return text + " for " + in_milliseconds(fault.lasts);
 }
 
