@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "checker/digest.hpp"
 #include "checker/trace_text.hpp"
 #include "daemon/start_error.hpp"
+#include "protocol/audit.hpp"
 
 namespace vsync::daemon {
 
@@ -20,7 +20,7 @@ TraceWriter::TraceWriter(const std::string& path, protocol::TimePoint now, const
 }
 
 void TraceWriter::published(protocol::SessionId session, const wire::Publish& head, const protocol::Payload& body, bool accepted) {
-  tap_.published({session, head.first_n, head.count, protocol::Lane{}, head.level, checker::Digest().add(body.bytes()).value(), accepted});
+  tap_.published({session, head.first_n, head.count, protocol::Lane{}, head.level, protocol::digest_of(body), accepted});
 }
 
 void TraceWriter::record(protocol::TimePoint now, const protocol::Engine& engine, const protocol::Outbox& outbox) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "checker/digest.hpp"
+#include "protocol/audit.hpp"
 
 namespace vsync::checker {
 namespace {
@@ -21,7 +22,7 @@ Delivered traced(const protocol::Delivered& event) {
           .first_n = chunk.first_n,
           .level = chunk.level,
           .after = chunk.after,
-          .digest = Digest().add(chunk.payload.bytes()).value()};
+          .digest = event.payload_digest != 0 ? event.payload_digest : protocol::digest_of(chunk.payload)};
 }
 
 void add(Digest& digest, const protocol::GroupMember& member) {
@@ -148,7 +149,7 @@ void Tap::logged(Trace& trace, TimePoint time, const protocol::DurableLog& log, 
                            .count = entry.chunk.count,
                            .session = entry.chunk.session,
                            .first_n = entry.chunk.first_n,
-                           .digest = Digest().add(entry.chunk.payload.bytes()).value()});
+                           .digest = protocol::digest_of(entry.chunk.payload)});
     }
   }
   trace.add(time, self_, std::move(held));

@@ -19,16 +19,17 @@ Digest begin_place(std::uint64_t before, Seq first, const NodeId& publisher, con
 
 }  // namespace
 
+std::uint64_t digest_of(const Payload& payload) { return XXH3_64bits(payload.bytes().data(), payload.size()); }
+
 LaneAudit::LaneAudit(const ViewId& view, std::uint64_t carried)
     : digest_(Digest().add(carried).add(view.epoch.number).add(view.epoch.random).add(view.number).value()), begin_{Seq{}, digest_} {}
 
-void LaneAudit::add(Seq first, const NodeId& publisher, const Chunk& chunk, std::uint32_t markers) {
-  const auto bytes = chunk.payload.bytes();
+void LaneAudit::add(Seq first, const NodeId& publisher, const Chunk& chunk, std::uint32_t markers, std::uint64_t payload_digest) {
   digest_ = begin_place(digest_, first, publisher, chunk)
                 .add(chunk.session)
                 .add(chunk.first_n)
                 .add(markers)
-                .add(XXH3_64bits(bytes.data(), bytes.size()))
+                .add(payload_digest)
                 .value();
   close(first, chunk);
 }

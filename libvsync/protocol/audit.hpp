@@ -20,6 +20,9 @@
 
 namespace vsync::protocol {
 
+/// Of an application's bytes, alike on every host. Taken once per delivery: the audit and the trace share it.
+[[nodiscard]] std::uint64_t digest_of(const Payload& payload);
+
 /// The digest of everything up to and with position `last`.
 struct AuditPlace {
   Seq last;
@@ -33,8 +36,8 @@ class LaneAudit {
   /// `carried`: the digest of what was delivered before this view.
   LaneAudit(const ViewId& view, std::uint64_t carried);
 
-  /// A chunk of application messages was delivered, its first `markers` messages as markers.
-  void add(Seq first, const NodeId& publisher, const Chunk& chunk, std::uint32_t markers);
+  /// A chunk of application messages was delivered, its first `markers` messages as markers; `payload_digest` is that of its payload.
+  void add(Seq first, const NodeId& publisher, const Chunk& chunk, std::uint32_t markers, std::uint64_t payload_digest);
   /// A chunk of directory records was applied, and the directory's groups came to `groups_digest`.
   void add_records(Seq first, const NodeId& publisher, const Chunk& chunk, std::uint64_t groups_digest);
 

@@ -51,7 +51,7 @@ void Engine::Parts::hand_out_at_its_place(Position first, const NodeId& publishe
 
 void Engine::Parts::hand_out_fifo(Position behind, const NodeId& publisher, const Chunk& chunk, std::uint32_t skip) {
   in_view->fifo[chunk.lane.value].hand_out(chunk);
-  if (skip < chunk.count) emit(Delivered{behind, publisher, chunk, skip, 0});
+  if (skip < chunk.count) emit(Delivered{behind, publisher, chunk, skip, 0, 0});
 }
 
 void Engine::Parts::apply_record(const DirectoryOp& op, const NodeId& publisher, Position at) {

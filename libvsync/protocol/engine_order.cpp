@@ -206,8 +206,9 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
   }
   if (chunk.level == Level::fifo) hand_out_at_its_place(first, publisher, chunk, admission);
   const std::uint32_t markers = admission.known && chunk.level != Level::fifo ? admission.skip : chunk.count;
-  if (config.self_audit) in_view->audits[chunk.lane.value].add(first.seq, publisher, chunk, markers);
-  emit(Delivered{first, publisher, chunk, markers, ordered_at});
+  const std::uint64_t digest = config.self_audit ? digest_of(chunk.payload) : 0;
+  if (config.self_audit) in_view->audits[chunk.lane.value].add(first.seq, publisher, chunk, markers, digest);
+  emit(Delivered{first, publisher, chunk, markers, ordered_at, digest});
   if (chunk.level == Level::durable && markers < chunk.count) store(first, publisher, chunk, ordered_at);
 }
 

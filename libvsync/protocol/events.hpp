@@ -26,6 +26,7 @@ struct Delivered {
   Chunk chunk;
   std::uint32_t skip = 0;
   std::int64_t ordered_at = 0;  ///< wall clock of the sequencer; 0 in the tail of a cut, and for fifo messages that are handed out
+  std::uint64_t payload_digest = 0;  ///< digest_of(chunk.payload), where the engine needed it; else 0
 
   /// Fifo messages that are handed out: they don't stand at `first`.
   [[nodiscard]] bool ahead() const { return chunk.level == Level::fifo && skip < chunk.count; }

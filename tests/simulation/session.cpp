@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "checker/digest.hpp"
+#include "protocol/audit.hpp"
 #include "protocol/directory.hpp"
 
 namespace vsync::simulation {
@@ -113,7 +113,7 @@ void Session::add_run(std::uint32_t count, Level level, std::size_t payload_byte
   std::vector<std::byte> bytes(payload_bytes + 16);
   for (std::byte& byte : bytes) byte = static_cast<std::byte>(random_.below(256));
   protocol::Payload payload(std::move(bytes));
-  const std::uint64_t digest = checker::Digest().add(payload.bytes()).value();
+  const std::uint64_t digest = protocol::digest_of(payload);
   unresolved_.push_back({.first_n = next_n_, .count = count, .level = level, .payload = std::move(payload), .digest = digest});
   next_n_ += count;
   ++counts_.published;
