@@ -1,5 +1,6 @@
 #include "checker/check.hpp"
 
+#include <cstdint>
 #include <string_view>
 
 #include "checker/properties.hpp"
@@ -7,9 +8,13 @@
 namespace vsync::checker {
 namespace {
 
+/// What a property infers from the absence of an event, or from the order of events of different nodes.
+enum class Needs : std::uint8_t { nothing, whole, one_clock, both };
+
 struct Safety {
   std::string_view name;
   void (*holds)(const History&, Report&);
+  Needs needs = Needs::nothing;
 };
 constexpr Safety safety[] = {
     {"self_inclusion", self_inclusion},
@@ -19,11 +24,11 @@ constexpr Safety safety[] = {
     {"one_ballot_one_value", one_ballot_one_value},
     {"promises_are_kept", promises_are_kept},
     {"single_primary_chain", single_primary_chain},
-    {"chosen_by_the_old_view", chosen_by_the_old_view},
-    {"members_agreed", members_agreed},
+    {"chosen_by_the_old_view", chosen_by_the_old_view, Needs::whole},
+    {"members_agreed", members_agreed, Needs::whole},
     {"wedged_delivers_only_the_cut", wedged_delivers_only_the_cut},
     {"delivered_in_its_view", delivered_in_its_view},
-    {"integrity", integrity},
+    {"integrity", integrity, Needs::whole},
     {"fifo_without_duplicates", fifo_without_duplicates},
     {"total_order_without_holes", total_order_without_holes},
     {"virtual_synchrony", virtual_synchrony},
@@ -34,13 +39,13 @@ constexpr Safety safety[] = {
     {"fifo_publisher_order", fifo_publisher_order},
     {"fifo_delivered_once", fifo_delivered_once},
     {"fifo_virtual_synchrony", fifo_virtual_synchrony},
-    {"uniform_marks_not_early", uniform_marks_not_early},
-    {"safe_marks_not_early", safe_marks_not_early},
+    {"uniform_marks_not_early", uniform_marks_not_early, Needs::both},
+    {"safe_marks_not_early", safe_marks_not_early, Needs::both},
     {"uniform_is_never_lost", uniform_is_never_lost},
-    {"durable_marks_not_early", durable_marks_not_early},
-    {"durable_survives", durable_survives},
+    {"durable_marks_not_early", durable_marks_not_early, Needs::both},
+    {"durable_survives", durable_survives, Needs::one_clock},
     {"outcomes_true", outcomes_true},
-    {"rejected_is_nowhere", rejected_is_nowhere},
+    {"rejected_is_nowhere", rejected_is_nowhere, Needs::whole},
     {"delivered_once", delivered_once},
     {"session_order", session_order},
 };
@@ -64,24 +69,34 @@ constexpr Progress progress[] = {
     {"fifo_same_end", fifo_same_end},                       {"quiet_when_idle", quiet_when_idle},
 };
 
+const char* why_not(Needs needs, const Options& options) {
+  if (options.partial && (needs == Needs::whole || needs == Needs::both)) {
+    return "needs whole traces of all daemons: what makes it true may be what isn't shown";
+  }
+  if (!options.one_clock && (needs == Needs::one_clock || needs == Needs::both)) {
+    return "needs traces of one clock: it compares times of different daemons";
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::vector<Violation> check(const Trace& trace, const Options& options) {
-  const History history(trace);
+  const History history(trace, options);
   std::vector<Violation> violations;
+  const auto judge = [&](std::string_view name, auto holds) {
+    Report report(std::string(name), options.violations_max, violations);
+    holds(report);
+  };
   for (const Safety& property : safety) {
-    Report report(std::string(property.name), options.violations_max, violations);
-    property.holds(history, report);
+    if (why_not(property.needs, options) != nullptr) continue;
+    judge(property.name, [&](Report& report) { property.holds(history, report); });
   }
   for (const Timed& property : timed) {
-    if (!options.lease) break;
-    Report report(std::string(property.name), options.violations_max, violations);
-    property.holds(history, *options.lease, report);
+    if (options.lease) judge(property.name, [&](Report& report) { property.holds(history, *options.lease, report); });
   }
-  if (!options.liveness) return violations;
   for (const Progress& property : progress) {
-    Report report(std::string(property.name), options.violations_max, violations);
-    property.holds(history, *options.liveness, report);
+    if (options.liveness) judge(property.name, [&](Report& report) { property.holds(history, *options.liveness, report); });
   }
   return violations;
 }
@@ -92,6 +107,19 @@ std::vector<std::string> property_names() {
   for (const Timed& property : timed) names.emplace_back(property.name);
   for (const Progress& property : progress) names.emplace_back(property.name);
   return names;
+}
+
+std::vector<NotJudged> not_judged(const Options& options) {
+  std::vector<NotJudged> found;
+  const auto add = [&](std::string_view name, const char* why) {
+    if (why != nullptr) found.push_back({std::string(name), why});
+  };
+  for (const Safety& property : safety) add(property.name, why_not(property.needs, options));
+  for (const Timed& property : timed) add(property.name, options.lease ? nullptr : "needs the lease, which no trace tells");
+  for (const Progress& property : progress) {
+    add(property.name, options.liveness ? nullptr : "is about the end of a run whose faults have stopped");
+  }
+  return found;
 }
 
 }  // namespace vsync::checker

@@ -28,6 +28,13 @@ struct Options {
   std::optional<protocol::Duration> lease;
   std::optional<Liveness> liveness;    ///< absent: safety only
   std::size_t violations_max = 20;     ///< per property
+  /// Traces begin or end in the middle of a life (Continued, Interrupted), or those of some nodes are missing: nothing follows from what
+  /// isn't shown.
+  bool partial = false;
+  /// The times of all nodes are of one clock, and the trace is in their order. Otherwise each node's events are in order, node after node.
+  bool one_clock = true;
+  /// Durable logs drop their oldest messages at a bound.
+  bool logs_are_bounded = false;
 };
 
 /// The events are in the order of time; of one node, in the order in which they happened.
@@ -35,5 +42,12 @@ struct Options {
 
 /// Names of all properties, for reports.
 [[nodiscard]] std::vector<std::string> property_names();
+
+struct NotJudged {
+  std::string property;
+  std::string why;
+};
+/// The properties that check() with these options doesn't look at. All others are judged on what the trace shows.
+[[nodiscard]] std::vector<NotJudged> not_judged(const Options& options);
 
 }  // namespace vsync::checker

@@ -87,6 +87,7 @@ void uniform_is_never_lost(const History& history, Report& report) {
           std::count_if(longest.begin(), longest.end(), [&](const Delivered* d) { return d->first.seq <= told.up_to.seq; }));
       for (const std::size_t index : history.survivors(view)) {
         const Stay& stay = history.stays()[index];
+        if (!stay.whole) continue;
         if (history.views()[*stay.next_view].content.id.epoch != history.views()[view].content.id.epoch) continue;
         const auto here = stay.lanes.find(lane);
         const std::size_t count = here == stay.lanes.end() ? 0 : (here->second.*part).size();

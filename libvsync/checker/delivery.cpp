@@ -32,10 +32,18 @@ const LaneDeliveries& deliveries(const Stay& stay, Lane lane) {
 
 Seq end_of(const Delivered& delivered) { return delivered.first.seq + delivered.count; }
 
-/// `part` is a beginning of `whole`; else the first place where it isn't.
-std::optional<std::size_t> first_difference(const std::vector<const Delivered*>& part, const std::vector<const Delivered*>& whole) {
+/// Where in `whole` what begins with `part` has its place: at the beginning, unless the beginning of `part` isn't shown.
+std::size_t place_of(const std::vector<const Delivered*>& part, bool from_beginning, const std::vector<const Delivered*>& whole) {
+  if (from_beginning || part.empty()) return 0;
+  const auto found = std::lower_bound(whole.begin(), whole.end(), part.front()->first.seq,
+                                      [](const Delivered* delivered, Seq seq) { return delivered->first.seq < seq; });
+  return static_cast<std::size_t>(found - whole.begin());
+}
+
+/// `part` is the piece of `whole` from `place` on; else its first entry that isn't.
+std::optional<std::size_t> first_difference(const std::vector<const Delivered*>& part, const std::vector<const Delivered*>& whole, std::size_t place) {
   for (std::size_t i = 0; i < part.size(); ++i) {
-    if (i >= whole.size() || *part[i] != *whole[i]) return i;
+    if (place + i >= whole.size() || *part[i] != *whole[place + i]) return i;
   }
   return std::nullopt;
 }
@@ -46,9 +54,14 @@ std::optional<std::size_t> first_difference(const std::vector<const Delivered*>&
 // view only, and its publisher is one. (Chockler et al., property 4.4.)
 void delivered_in_its_view(const History& history, Report& report) {
   const auto& events = history.trace().events;
+  std::set<NodeId> shown_in_part;
+  for (const Life& life : history.lives()) {
+    if (!life.whole) shown_in_part.insert(life.node);
+  }
   std::map<std::tuple<NodeId, protocol::SessionId, std::uint64_t>, std::set<ViewId>> sent_in;
   for (const Life& life : history.lives()) {
     ViewId current;
+    if (shown_in_part.contains(life.node)) continue;  // another copy may have been published in another view
     for (const EventIndex at : life.events) {
       if (const auto* installed = std::get_if<ViewInstalled>(&events[at].body)) current = installed->view.id;
       const auto* publish = std::get_if<Published>(&events[at].body);
@@ -59,8 +72,10 @@ void delivered_in_its_view(const History& history, Report& report) {
     const protocol::View* current = nullptr;
     for (const EventIndex at : life.events) {
       if (const auto* installed = std::get_if<ViewInstalled>(&events[at].body)) current = &installed->view;
+      const auto* continued = std::get_if<Continued>(&events[at].body);
+      if (continued && continued->view) current = &*continued->view;
       const auto* delivered = std::get_if<Delivered>(&events[at].body);
-      if (!delivered) continue;
+      if (!delivered || (!current && !life.whole)) continue;
       const ViewId of{delivered->first.epoch, delivered->first.view};
       if (!current || current->id != of) {
         report.add(name_of(life.node) + " delivered " + name_of(delivered->first) + " in " + (current ? name_of(current->id) : "no view"));
@@ -81,14 +96,21 @@ void delivered_in_its_view(const History& history, Report& report) {
 void integrity(const History& history, Report& report) {
   using Key = std::tuple<NodeId, protocol::SessionId, std::uint64_t, std::uint32_t, std::uint64_t>;
   std::set<Key> published;
+  const auto see = [&](const TraceEvent& event) {
+    const auto* publish = std::get_if<Published>(&event.body);
+    if (publish && publish->accepted) published.emplace(event.node, publish->session, publish->first_n, publish->count, publish->digest);
+  };
+  if (!history.one_clock()) std::for_each(history.trace().events.begin(), history.trace().events.end(), see);
   for (const TraceEvent& event : history.trace().events) {
-    if (const auto* publish = std::get_if<Published>(&event.body); publish && publish->accepted) {
-      published.emplace(event.node, publish->session, publish->first_n, publish->count, publish->digest);
-    } else if (const auto* delivered = std::get_if<Delivered>(&event.body)) {
-      if (published.contains({delivered->publisher, delivered->session, delivered->first_n, delivered->count, delivered->digest})) continue;
-      report.add(name_of(event.node) + " delivered at " + name_of(delivered->first) + " what " + name_of(delivered->publisher) +
-                 " never published: " + name_of(delivered->session) + " n " + std::to_string(delivered->first_n));
-    }
+    see(event);
+    const auto* delivered = std::get_if<Delivered>(&event.body);
+    if (!delivered) continue;
+    Key key{delivered->publisher, delivered->session, delivered->first_n, delivered->count, delivered->digest};
+    if (published.contains(key)) continue;
+    std::get<4>(key) = 0;  // not taken
+    if (published.contains(key)) continue;
+    report.add(name_of(event.node) + " delivered at " + name_of(delivered->first) + " what " + name_of(delivered->publisher) +
+               " never published: " + name_of(delivered->session) + " n " + std::to_string(delivered->first_n));
   }
 }
 
@@ -127,56 +149,92 @@ void total_order_without_holes(const History& history, Report& report) {
         const Stay& stay = history.stays()[index];
         const LaneDeliveries& here = deliveries(stay, lane);
         for (const auto& [part, whole] : {std::pair(&here.ordinary, &longest.ordinary), std::pair(&here.tail, &longest.tail)}) {
-          if (const auto at = first_difference(*part, *whole)) {
-            report.add(name_of(history.life_of(stay).node) + " delivered " + name_of((*part)[*at]->first) + " of " +
-                       name_of((*part)[*at]->publisher) + " where others delivered " + name_of((*whole)[*at]->first) + " of " +
-                       name_of((*whole)[*at]->publisher));
-          }
+          const std::size_t place = place_of(*part, stay.whole, *whole);
+          const auto at = first_difference(*part, *whole, place);
+          if (!at) continue;
+          const std::string others = place + *at >= whole->size()
+                                         ? "nothing"
+                                         : name_of((*whole)[place + *at]->first) + " of " + name_of((*whole)[place + *at]->publisher);
+          report.add(name_of(history.life_of(stay).node) + " delivered " + name_of((*part)[*at]->first) + " of " +
+                     name_of((*part)[*at]->publisher) + " where others delivered " + others);
         }
       }
     }
   }
 }
 
+namespace {
+
+/// What one stay delivered, by content: digests of its runs by lane, and of its group views.
+struct Contents {
+  std::size_t stay = 0;
+  bool whole = true;
+  std::map<Lane, std::vector<std::uint64_t>> messages;
+  std::vector<std::uint64_t> group_views;
+};
+
+Contents contents_of(const Stay& stay, std::size_t index) {
+  Contents contents{.stay = index, .whole = stay.whole};
+  for (const auto& [lane, found] : stay.lanes) {
+    for (const auto* part : {&found.ordinary, &found.tail}) {
+      for (const Delivered* delivered : *part) {
+        Digest digest;
+        digest.add(std::string_view(delivered->publisher.name)).add(delivered->publisher.incarnation.random);
+        digest.add(delivered->stream.value).add(delivered->count).add(delivered->skip).add(delivered->digest);
+        contents.messages[lane].push_back(digest.value());
+      }
+    }
+  }
+  for (const GroupView* group : stay.group_views) {
+    if (group->position.seq.value == 0) continue;  // a joiner's snapshot has what happened with the view itself
+    contents.group_views.push_back(Digest().add(std::string_view(group->group)).add(group->number).add(group->digest).value());
+  }
+  return contents;
+}
+
+/// Equal as far as both are shown: what isn't shown lies at the beginning.
+bool alike(const std::vector<std::uint64_t>& one, bool one_whole, const std::vector<std::uint64_t>& other, bool other_whole) {
+  if ((one_whole && other.size() > one.size()) || (other_whole && one.size() > other.size())) return false;
+  const auto common = static_cast<std::ptrdiff_t>(std::min(one.size(), other.size()));
+  return std::equal(one.end() - common, one.end(), other.end() - common);
+}
+
+bool alike(const Contents& one, const Contents& other) {
+  std::set<Lane> lanes;
+  for (const Contents* contents : {&one, &other}) {
+    for (const auto& [lane, messages] : contents->messages) lanes.insert(lane);
+  }
+  static const std::vector<std::uint64_t> none;
+  const auto in = [](const Contents& contents, Lane lane) -> const std::vector<std::uint64_t>& {
+    const auto found = contents.messages.find(lane);
+    return found == contents.messages.end() ? none : found->second;
+  };
+  return alike(one.group_views, one.whole, other.group_views, other.whole) &&
+         std::all_of(lanes.begin(), lanes.end(), [&](Lane lane) { return alike(in(one, lane), one.whole, in(other, lane), other.whole); });
+}
+
+}  // namespace
+
 // Virtual synchrony: members that go together from one view to the next delivered the same in it, messages and group views, by
 // content. (Birman and Joseph 1987; Chockler et al., property 4.5.)
 void virtual_synchrony(const History& history, Report& report) {
-  struct Sum {
-    std::size_t stay;
-    std::uint64_t digest;
-    std::size_t messages;
-    std::size_t group_views;
-  };
   for (std::size_t view = 0; view < history.views().size(); ++view) {
-    std::map<std::size_t, Sum> by_next;
-    for (const std::size_t index : history.survivors(view)) {
+    std::vector<std::size_t> survivors = history.survivors(view);
+    std::stable_partition(survivors.begin(), survivors.end(), [&](std::size_t index) { return history.stays()[index].whole; });
+    std::map<std::size_t, Contents> by_next;
+    for (const std::size_t index : survivors) {
       const Stay& stay = history.stays()[index];
-      Sum sum{.stay = index, .digest = 0, .messages = 0, .group_views = 0};
-      Digest digest;
-      for (const auto& [lane, found] : stay.lanes) {
-        digest.add(lane.value);
-        for (const auto* part : {&found.ordinary, &found.tail}) {
-          for (const Delivered* delivered : *part) {
-            digest.add(std::string_view(delivered->publisher.name)).add(delivered->publisher.incarnation.random);
-            digest.add(delivered->stream.value).add(delivered->count).add(delivered->skip).add(delivered->digest);
-            ++sum.messages;
-          }
-        }
-      }
-      for (const GroupView* group : stay.group_views) {
-        if (group->position.seq.value == 0) continue;  // a joiner's snapshot has what happened with the view itself
-        digest.add(std::string_view(group->group)).add(group->number).add(group->digest);
-        ++sum.group_views;
-      }
-      sum.digest = digest.value();
-      const auto [first, is_new] = by_next.try_emplace(*stay.next_view, sum);
-      if (is_new || first->second.digest == sum.digest) continue;
-      const auto told = [&](const Sum& who) {
-        return name_of(history.life_of(history.stays()[who.stay]).node) + " (" + std::to_string(who.messages) + " runs, " +
-               std::to_string(who.group_views) + " group views)";
+      const Contents here = contents_of(stay, index);
+      const auto [first, is_new] = by_next.try_emplace(*stay.next_view, here);
+      if (is_new || alike(first->second, here)) continue;
+      const auto told = [&](const Contents& who) {
+        std::size_t messages = 0;
+        for (const auto& [lane, found] : who.messages) messages += found.size();
+        return name_of(history.life_of(history.stays()[who.stay]).node) + " (" + std::to_string(messages) + " runs, " +
+               std::to_string(who.group_views.size()) + " group views)";
       };
       report.add("in " + name_of(history.views()[view].content.id) + ", before " +
-                 name_of(history.views()[*stay.next_view].content.id) + ", " + told(first->second) + " and " + told(sum) +
+                 name_of(history.views()[*stay.next_view].content.id) + ", " + told(first->second) + " and " + told(here) +
                  " delivered different things");
     }
   }
@@ -212,15 +270,17 @@ void causality(const History& history, Report& report) {
   std::map<std::tuple<NodeId, protocol::SessionId, std::uint64_t>, std::pair<ViewId, Seq>> known;
   for (const Life& life : history.lives()) {
     ViewId current;
+    bool shown = life.whole;  // from the beginning of the view on: else a first copy may be missing
     std::map<Lane, Seq> last;
     for (const EventIndex at : life.events) {
       const TraceBody& body = history.trace().events[at].body;
       if (const auto* installed = std::get_if<ViewInstalled>(&body)) {
         current = installed->view.id;
+        shown = true;
         last.clear();
       } else if (const auto* delivered = std::get_if<Delivered>(&body)) {
         if (!delivered->ahead() && delivered->first.seq < protocol::tail_begin) last[delivered->first.lane] = end_of(*delivered) - 1;
-      } else if (const auto* publish = std::get_if<Published>(&body); publish && publish->accepted) {
+      } else if (const auto* publish = std::get_if<Published>(&body); publish && publish->accepted && shown) {
         known.try_emplace({life.node, publish->session, publish->first_n}, current, last[publish->lane]);
       }
     }
@@ -243,7 +303,7 @@ void causality(const History& history, Report& report) {
       }
       for (const std::size_t index : record.stays) {
         const Stay& stay = history.stays()[index];
-        tail_is_causal(deliveries(stay, lane), longest, history.life_of(stay).node, report);
+        if (stay.whole) tail_is_causal(deliveries(stay, lane), longest, history.life_of(stay).node, report);
       }
     }
   }
@@ -295,8 +355,12 @@ void resync_names_what_was_lost(const History& history, Report& report) {
     const Stay& stay = history.stays()[life.stays.back()];
     for (const auto& [lane, found] : stay.lanes) {
       const auto kept = history.kept(stay.view, lane);
-      if (!kept || *kept >= found.ordinary.size()) continue;
-      const Position& from = found.ordinary[*kept]->first;
+      if (!kept) continue;
+      const auto& longest = history.views()[stay.view].longest.at(lane).ordinary;
+      const Seq end = *kept == 0 ? Seq{} : longest[*kept - 1]->first.seq;
+      const auto lost = std::find_if(found.ordinary.begin(), found.ordinary.end(), [&](const Delivered* d) { return d->first.seq > end; });
+      if (lost == found.ordinary.end()) continue;
+      const Position& from = (*lost)->first;
       const Position& to = found.ordinary.back()->first;
       const bool named = resynced->orphaned_from && resynced->orphaned_to && *resynced->orphaned_from <= from && to <= *resynced->orphaned_to;
       if (!named) report.add(name_of(life.node) + " came back without naming " + name_of(from) + " to " + name_of(to) + " as orphaned");

@@ -82,6 +82,7 @@ void fifo_virtual_synchrony(const History& history, Report& report) {
     std::map<std::size_t, std::pair<const Stay*, std::set<MessageId>>> by_next;
     for (const std::size_t index : history.survivors(view)) {
       const Stay& stay = history.stays()[index];
+      if (!stay.whole) continue;
       const std::set<MessageId> here = handed_out(stay);
       const auto [first, is_new] = by_next.try_emplace(*stay.next_view, &stay, here);
       if (is_new) continue;

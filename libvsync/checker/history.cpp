@@ -1,6 +1,7 @@
 #include "checker/history.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "checker/digest.hpp"
 #include "checker/primary_rule.hpp"
@@ -12,20 +13,38 @@ using protocol::NodeId;
 using protocol::Position;
 using protocol::ViewId;
 
-History::History(const Trace& trace) : trace_(trace) {
+namespace {
+
+/// Takes over what `piece` has and `known` hasn't.
+void join(std::vector<const Delivered*>& known, const std::vector<const Delivered*>& piece) {
+  std::map<protocol::Seq, const Delivered*> by_place;
+  for (const std::vector<const Delivered*>* part : {&std::as_const(known), &piece}) {
+    for (const Delivered* delivered : *part) by_place.emplace(delivered->first.seq, delivered);
+  }
+  known.clear();
+  for (const auto& [seq, delivered] : by_place) known.push_back(delivered);
+}
+
+}  // namespace
+
+History::History(const Trace& trace, const Options& options)
+    : trace_(trace), partial_(options.partial), one_clock_(options.one_clock), logs_are_bounded_(options.logs_are_bounded) {
   for (EventIndex at = 0; at < trace.events.size(); ++at) add(at);
   find_longest();
 }
 
-std::size_t History::life_for(const NodeId& node) {
-  const auto [found, is_new] = life_index_.try_emplace(node, lives_.size());
-  if (is_new) lives_.push_back({.node = node});
+std::size_t History::life_for(const TraceEvent& event) {
+  const bool continued = std::holds_alternative<Continued>(event.body);
+  const auto [found, is_new] = life_index_.try_emplace(event.node, lives_.size());
+  if (!is_new && !continued) return found->second;
+  found->second = lives_.size();
+  lives_.push_back({.node = event.node, .whole = !continued});
   return found->second;
 }
 
 void History::add(EventIndex at) {
   const TraceEvent& event = trace_.events[at];
-  const std::size_t life = life_for(event.node);
+  const std::size_t life = life_for(event);
   lives_[life].events.push_back(at);
   const auto ballot = [&](const ViewId& view, protocol::Ballot number) -> BallotRecord& { return instances_[view][number]; };
 
@@ -37,6 +56,8 @@ void History::add(EventIndex at) {
     deliver(life, *delivered);
   } else if (const auto* installed = std::get_if<ViewInstalled>(&event.body)) {
     install(at, life, *installed);
+  } else if (const auto* continued = std::get_if<Continued>(&event.body)) {
+    if (continued->view) begin_stay(at, life, record_of(*continued->view), false);
   } else if (const auto* group = std::get_if<GroupView>(&event.body)) {
     if (!lives_[life].stays.empty()) stays_[lives_[life].stays.back()].group_views.push_back(group);
   } else if (const auto* state = std::get_if<StateChanged>(&event.body)) {
@@ -55,19 +76,30 @@ void History::add(EventIndex at) {
   }
 }
 
-void History::install(EventIndex at, std::size_t life, const ViewInstalled& installed) {
-  const std::uint64_t digest = digest_of(installed.view);
-  const auto key = std::pair(installed.view.id, digest);
+std::size_t History::record_of(const protocol::View& view) {
+  const std::uint64_t digest = digest_of(view);
+  const auto key = std::pair(view.id, digest);
   const auto [found, is_new] = content_index_.try_emplace(key, views_.size());
   if (is_new) {
-    views_.push_back({.content = installed.view, .digest = digest, .restart = installed.restart, .forced = installed.forced});
-    view_index_.try_emplace(installed.view.id, found->second);
-    known_contents_.try_emplace(key, installed.view);
+    views_.push_back({.content = view, .digest = digest});
+    view_index_.try_emplace(view.id, found->second);
+    known_contents_.try_emplace(key, view);
   }
-  if (!lives_[life].stays.empty()) stays_[lives_[life].stays.back()].next_view = found->second;
-  views_[found->second].stays.push_back(stays_.size());
+  return found->second;
+}
+
+void History::install(EventIndex at, std::size_t life, const ViewInstalled& installed) {
+  const std::size_t view = record_of(installed.view);
+  views_[view].restart = views_[view].restart || installed.restart;
+  views_[view].forced = views_[view].forced || installed.forced;
+  if (!lives_[life].stays.empty()) stays_[lives_[life].stays.back()].next_view = view;
+  begin_stay(at, life, view, true);
+}
+
+void History::begin_stay(EventIndex at, std::size_t life, std::size_t view, bool whole) {
+  views_[view].stays.push_back(stays_.size());
   lives_[life].stays.push_back(stays_.size());
-  stays_.push_back({.life = life, .view = found->second, .installed_at = at});
+  stays_.push_back({.life = life, .view = view, .installed_at = at, .whole = whole});
 }
 
 void History::deliver(std::size_t life, const Delivered& delivered) {
@@ -83,11 +115,20 @@ void History::deliver(std::size_t life, const Delivered& delivered) {
 
 void History::find_longest() {
   for (const Stay& stay : stays_) {
+    if (!stay.whole) continue;
     auto& longest = views_[stay.view].longest;
     for (const auto& [lane, deliveries] : stay.lanes) {
       LaneDeliveries& best = longest[lane];
       if (deliveries.ordinary.size() > best.ordinary.size()) best.ordinary = deliveries.ordinary;
       if (deliveries.tail.size() > best.tail.size()) best.tail = deliveries.tail;
+    }
+  }
+  for (const Stay& stay : stays_) {
+    if (stay.whole) continue;
+    for (const auto& [lane, deliveries] : stay.lanes) {
+      LaneDeliveries& best = views_[stay.view].longest[lane];
+      join(best.ordinary, deliveries.ordinary);
+      join(best.tail, deliveries.tail);
     }
   }
 }
@@ -119,11 +160,17 @@ std::vector<std::size_t> History::survivors(std::size_t view) const {
 }
 
 std::optional<std::size_t> History::kept(std::size_t view, Lane lane) const {
-  const std::vector<std::size_t> all = survivors(view);
-  if (all.empty()) return std::nullopt;
-  const auto& lanes = stays_[all.front()].lanes;
-  const auto found = lanes.find(lane);
-  return found == lanes.end() ? 0 : found->second.ordinary.size();
+  for (const std::size_t index : survivors(view)) {
+    const Stay& stay = stays_[index];
+    const auto found = stay.lanes.find(lane);
+    if (stay.whole) return found == stay.lanes.end() ? 0 : found->second.ordinary.size();
+    if (found == stay.lanes.end() || found->second.ordinary.empty()) continue;  // all of it may lie before what is shown
+    const auto& longest = views_[view].longest.at(lane).ordinary;
+    const protocol::Seq last = found->second.ordinary.back()->first.seq;
+    return static_cast<std::size_t>(
+        std::count_if(longest.begin(), longest.end(), [&](const Delivered* delivered) { return delivered->first.seq <= last; }));
+  }
+  return std::nullopt;
 }
 
 Succession History::succession(std::size_t view) const {

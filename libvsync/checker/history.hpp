@@ -1,6 +1,9 @@
 #pragma once
 // History: a trace sorted by lives (one incarnation each), stays (one life in one view), views and ballots. All properties read it;
 // none walks the raw trace more than once. The trace must outlive it.
+//
+// Where a trace of a node begins in the middle (Continued), a life begins that isn't whole, and its first stay isn't either. What such
+// stays delivered is a piece of their view's order, and its place is found by position.
 
 #include <cstdint>
 #include <map>
@@ -10,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "checker/check.hpp"
 #include "checker/trace.hpp"
 #include "protocol/ids.hpp"
 
@@ -33,11 +37,13 @@ struct Stay {
   std::vector<const Delivered*> fifo;    ///< fifo messages as they were handed out
   std::vector<const GroupView*> group_views;
   std::optional<std::size_t> next_view;  ///< what this life installed after it
+  bool whole = true;                     ///< false: its beginning isn't shown
 };
 
-/// One incarnation, from its first to its last event.
+/// One incarnation, from its first to its last event, or a piece of it.
 struct Life {
   protocol::NodeId node;
+  bool whole = true;  ///< false: its beginning isn't shown
   bool with_disk = true;
   std::vector<std::size_t> stays;
   std::vector<EventIndex> events;
@@ -51,7 +57,8 @@ struct ViewRecord {
   bool restart = false;
   bool forced = false;
   std::vector<std::size_t> stays;
-  std::map<protocol::Lane, LaneDeliveries> longest;  ///< of all stays: what every other must be a beginning of
+  /// Of all stays: what every other must be a beginning of, or a piece if its beginning isn't shown.
+  std::map<protocol::Lane, LaneDeliveries> longest;
 };
 
 struct Vote {
@@ -76,7 +83,12 @@ struct Succession {
 
 class History {
  public:
-  explicit History(const Trace& trace);
+  explicit History(const Trace& trace, const Options& options = {});
+
+  // What the options say of the trace.
+  [[nodiscard]] bool partial() const { return partial_; }
+  [[nodiscard]] bool one_clock() const { return one_clock_; }
+  [[nodiscard]] bool logs_are_bounded() const { return logs_are_bounded_; }
 
   [[nodiscard]] const Trace& trace() const { return trace_; }
   [[nodiscard]] const std::vector<Life>& lives() const { return lives_; }
@@ -87,6 +99,7 @@ class History {
 
   [[nodiscard]] const Life& life_of(const Stay& stay) const { return lives_[stay.life]; }
   [[nodiscard]] const protocol::View& view_of(const Stay& stay) const { return views_[stay.view].content; }
+  /// The last one of this node.
   [[nodiscard]] std::optional<std::size_t> life(const protocol::NodeId& node) const;
   /// An installed view of this id, whatever its content: one that several contents share is a violation of its own.
   [[nodiscard]] std::optional<std::size_t> view(const protocol::ViewId& id) const;
@@ -100,14 +113,19 @@ class History {
 
  private:
   void add(EventIndex at);
-  std::size_t life_for(const protocol::NodeId& node);
+  std::size_t life_for(const TraceEvent& event);
+  std::size_t record_of(const protocol::View& view);
   void install(EventIndex at, std::size_t life, const ViewInstalled& installed);
+  void begin_stay(EventIndex at, std::size_t life, std::size_t view, bool whole);
   void deliver(std::size_t life, const Delivered& delivered);
   void find_longest();
   /// How many have accepted a ballot that carries it: of several proposals for one view, the chosen one has the most.
   [[nodiscard]] std::size_t acceptors_of(const std::pair<protocol::ViewId, std::uint64_t>& content) const;
 
   const Trace& trace_;
+  bool partial_;
+  bool one_clock_;
+  bool logs_are_bounded_;
   std::vector<Life> lives_;
   std::vector<Stay> stays_;
   std::vector<ViewRecord> views_;

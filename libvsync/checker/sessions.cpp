@@ -32,6 +32,29 @@ void for_each_in_chain(const History& history, Lane lane, Use use) {
   }
 }
 
+/// Calls `use(delivered)` for what one life delivered, in its order: a piece of the chain, but for what an excluded node delivered in vain
+/// at the end.
+template <class Use>
+void for_each_in_life(const History& history, const Life& life, Lane lane, Use use) {
+  for (const std::size_t index : life.stays) {
+    const Stay& stay = history.stays()[index];
+    const auto found = stay.lanes.find(lane);
+    if (found == stay.lanes.end()) continue;
+    for (const auto* part : {&found->second.ordinary, &found->second.tail}) {
+      for (const Delivered* delivered : *part) use(*delivered);
+    }
+  }
+}
+
+/// Calls `walk(for_each)` for the chain; or, where a partial trace doesn't show which part of a view was kept, for each life.
+template <class Walk>
+void for_each_sequence(const History& history, Lane lane, Walk walk) {
+  if (!history.partial()) return walk([&](auto use) { for_each_in_chain(history, lane, use); });
+  for (const Life& life : history.lives()) {
+    walk([&](auto use) { for_each_in_life(history, life, lane, use); });
+  }
+}
+
 std::set<Lane> lanes_of(const History& history) {
   std::set<Lane> lanes;
   for (const ViewRecord& record : history.views()) {
@@ -48,7 +71,7 @@ std::string run_name(const SessionId& session, std::uint64_t first_n, std::uint3
 }  // namespace
 
 // Outcomes are true: `ok` names the position where the first message of the run stands, delivered by somebody (or, for a retry, no
-// position: then it stands somewhere); each accepted publish is resolved at most once.
+// position: then it stands somewhere); each accepted publish is resolved at most once. Of a partial trace: nothing else stands there.
 void outcomes_true(const History& history, Report& report) {
   std::map<Position, const Delivered*> at_position;
   std::set<std::pair<SessionId, std::uint64_t>> anywhere;
@@ -68,19 +91,21 @@ void outcomes_true(const History& history, Report& report) {
     }
   }
   const auto stands_at = [&](const Resolved& resolved) {
-    if (resolved.first == Position{}) return anywhere.contains({resolved.session, resolved.first_n});
+    const bool not_shown = history.partial();
+    if (resolved.first == Position{}) return not_shown || anywhere.contains({resolved.session, resolved.first_n});
     auto found = at_position.upper_bound(resolved.first);
-    if (found == at_position.begin()) return false;
+    if (found == at_position.begin()) return not_shown;
     const Delivered& delivered = *std::prev(found)->second;
     if (delivered.first.epoch != resolved.first.epoch || delivered.first.view != resolved.first.view ||
-        delivered.first.lane != resolved.first.lane || delivered.session != resolved.session) {
-      return false;
+        delivered.first.lane != resolved.first.lane) {
+      return not_shown;
     }
     const std::uint64_t offset = resolved.first.seq - delivered.first.seq;
+    if (offset >= delivered.count) return not_shown;
     // A fifo message stands there as a marker, and was handed out elsewhere.
     const bool fifo = delivered.level == protocol::Level::fifo;
-    const bool handed_out = fifo ? anywhere.contains({resolved.session, resolved.first_n}) : offset >= delivered.skip;
-    return handed_out && offset < delivered.count && delivered.first_n + offset == resolved.first_n;
+    const bool handed_out = fifo ? not_shown || anywhere.contains({resolved.session, resolved.first_n}) : offset >= delivered.skip;
+    return handed_out && delivered.session == resolved.session && delivered.first_n + offset == resolved.first_n;
   };
   std::map<std::tuple<NodeId, SessionId, std::uint64_t>, int> open;
   for (const TraceEvent& event : history.trace().events) {
@@ -89,7 +114,7 @@ void outcomes_true(const History& history, Report& report) {
     }
     const auto* resolved = std::get_if<Resolved>(&event.body);
     if (!resolved || resolved->outcome == Outcome::ordered) continue;
-    if (--open[{event.node, resolved->session, resolved->first_n}] < 0) {
+    if (--open[{event.node, resolved->session, resolved->first_n}] < 0 && !history.partial()) {
       report.add(name_of(event.node) + " resolved " + run_name(resolved->session, resolved->first_n, resolved->count) +
                  " more often than it was published there");
     }
@@ -130,16 +155,18 @@ void rejected_is_nowhere(const History& history, Report& report) {
 // At most once: along the primary's chain of an epoch, no message of a session is handed out twice, however often it was retried.
 void delivered_once(const History& history, Report& report) {
   for (const Lane lane : lanes_of(history)) {
-    std::map<std::tuple<Epoch, SessionId, std::uint64_t>, Position> seen;
-    for_each_in_chain(history, lane, [&](const Delivered& delivered) {
-      for (std::uint32_t i = delivered.skip; i < delivered.count; ++i) {
-        Position here = delivered.first;
-        here.seq = here.seq + i;
-        const auto [found, is_new] = seen.try_emplace({here.epoch, delivered.session, delivered.first_n + i}, here);
-        if (is_new) continue;
-        report.add(run_name(delivered.session, delivered.first_n + i, 1) + " was delivered at " + name_of(found->second) + " and again at " +
-                   name_of(here));
-      }
+    for_each_sequence(history, lane, [&](auto for_each) {
+      std::map<std::tuple<Epoch, SessionId, std::uint64_t>, Position> seen;
+      for_each([&](const Delivered& delivered) {
+        for (std::uint32_t i = delivered.skip; i < delivered.count; ++i) {
+          Position here = delivered.first;
+          here.seq = here.seq + i;
+          const auto [found, is_new] = seen.try_emplace({here.epoch, delivered.session, delivered.first_n + i}, here);
+          if (is_new) continue;
+          report.add(run_name(delivered.session, delivered.first_n + i, 1) + " was delivered at " + name_of(found->second) +
+                     " and again at " + name_of(here));
+        }
+      });
     });
   }
 }
@@ -147,15 +174,18 @@ void delivered_once(const History& history, Report& report) {
 // A session's messages are delivered in the order of their numbers, whichever daemons they went through.
 void session_order(const History& history, Report& report) {
   for (const Lane lane : lanes_of(history)) {
-    std::map<std::pair<Epoch, SessionId>, std::uint64_t> last;
-    for_each_in_chain(history, lane, [&](const Delivered& delivered) {
-      if (delivered.skip >= delivered.count) return;
-      std::uint64_t& before = last[{delivered.first.epoch, delivered.session}];
-      const std::uint64_t first = delivered.first_n + delivered.skip;
-      if (first <= before) {
-        report.add(run_name(delivered.session, first, 1) + " was delivered at " + name_of(delivered.first) + " after n " + std::to_string(before));
-      }
-      before = delivered.first_n + delivered.count - 1;
+    for_each_sequence(history, lane, [&](auto for_each) {
+      std::map<std::pair<Epoch, SessionId>, std::uint64_t> last;
+      for_each([&](const Delivered& delivered) {
+        if (delivered.skip >= delivered.count) return;
+        std::uint64_t& before = last[{delivered.first.epoch, delivered.session}];
+        const std::uint64_t first = delivered.first_n + delivered.skip;
+        if (first <= before) {
+          report.add(run_name(delivered.session, first, 1) + " was delivered at " + name_of(delivered.first) + " after n " +
+                     std::to_string(before));
+        }
+        before = delivered.first_n + delivered.count - 1;
+      });
     });
   }
 }

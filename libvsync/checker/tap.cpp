@@ -84,7 +84,7 @@ struct ToBody {
 void Tap::become(Trace& trace, TimePoint time, const protocol::NodeId& self) {
   if (self == self_) return;
   self_ = self;
-  trace.add(time, self_, NodeStarted{});
+  trace.add(time, self_, NodeStarted{.clock = clock_});
 }
 
 void Tap::record_event(Trace& trace, TimePoint time, const protocol::Event& event) {

@@ -15,7 +15,8 @@ namespace vsync::checker {
 
 class Tap {
  public:
-  explicit Tap(protocol::NodeId self) : self_(std::move(self)) {}
+  /// `clock`: which one the times are of (NodeStarted).
+  explicit Tap(protocol::NodeId self, std::uint64_t clock = 0) : self_(std::move(self)), clock_(clock) {}
 
   /// `self` is the engine's identity after the outbox was drained: a rejoin changes it, and what the outbox holds before its
   /// Resynced event still belongs to the former one.
@@ -47,6 +48,7 @@ class Tap {
   void become(Trace& trace, protocol::TimePoint time, const protocol::NodeId& self);
 
   protocol::NodeId self_;
+  std::uint64_t clock_;
   std::vector<Published> published_;  ///< since the last outbox
   // What was told already: frames repeat themselves, a trace doesn't.
   using BallotKey = std::tuple<protocol::NodeId, protocol::ViewId, protocol::Ballot>;

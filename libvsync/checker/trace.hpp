@@ -18,7 +18,8 @@ namespace vsync::checker {
 
 /// A new process (or, after a rejoin, a new incarnation of a running one).
 struct NodeStarted {
-  bool with_disk = true;  ///< false: nothing of an earlier incarnation was found again
+  bool with_disk = true;    ///< false: nothing of an earlier incarnation was found again
+  std::uint64_t clock = 0;  ///< which clock its times are of: those of two nodes compare only if it is the same
   bool operator==(const NodeStarted&) const = default;
 };
 
@@ -34,7 +35,7 @@ struct Published {
   std::uint32_t count = 0;
   protocol::Lane lane;
   protocol::Level level = protocol::Level::agreed;
-  std::uint64_t digest = 0;  ///< of the payload
+  std::uint64_t digest = 0;  ///< of the payload; 0: not taken
   bool accepted = false;     ///< false: the daemon said no at once
   bool operator==(const Published&) const = default;
 };
@@ -177,8 +178,21 @@ struct Resumed {
   bool operator==(const Resumed&) const = default;
 };
 
+/// The trace of this node begins here, in the middle of its life: what it did before isn't shown.
+struct Continued {
+  std::optional<protocol::View> view;  ///< the one that it was in, where that is known
+  std::uint64_t clock = 0;             ///< as in NodeStarted
+  bool operator==(const Continued&) const = default;
+};
+
+/// The trace of this node ends here, and its life goes on.
+struct Interrupted {
+  bool operator==(const Interrupted&) const = default;
+};
+
 using TraceBody = std::variant<NodeStarted, Crashed, Published, Delivered, ViewInstalled, GroupView, SessionChanged, Marked, Resolved,
-                               StateChanged, Resynced, AnsweredBallot, BallotValue, AcceptedBallot, Held, Resumed, Stored, Logged, Diverged>;
+                               StateChanged, Resynced, AnsweredBallot, BallotValue, AcceptedBallot, Held, Resumed, Stored, Logged, Diverged,
+                               Continued, Interrupted>;
 
 struct TraceEvent {
   protocol::TimePoint time;

@@ -180,7 +180,7 @@ void io(A& a, protocol::View& view) {
 }
 
 template <class A>
-void fields(A& a, NodeStarted& e) { row(a, e.with_disk); }
+void fields(A& a, NodeStarted& e) { row(a, e.with_disk, e.clock); }
 template <class A>
 void fields(A&, Crashed&) {}
 template <class A>
@@ -237,12 +237,20 @@ void fields(A& a, Diverged& e) {
   row(a, e.agreed, e.differs), a.text(' ');
   a.list(e.wrong, [&](protocol::NodeId& node) { io(a, node); });
 }
+template <class A>
+void fields(A& a, Continued& e) {
+  a.text(' ');
+  a.optional(e.view, [&](protocol::View& view) { io(a, view); });
+  row(a, e.clock);
+}
+template <class A>
+void fields(A&, Interrupted&) {}
 
 // By index in TraceBody.
 constexpr std::array<std::string_view, std::variant_size_v<TraceBody>> names = {
     "started", "crashed", "published", "delivered", "view",   "group",    "session", "marked",
     "resolved", "state",  "resync",    "answered",  "ballot", "accepted", "held",
-    "resumed",  "stored",  "logged", "diverged"};
+    "resumed",  "stored",  "logged",   "diverged", "continued", "interrupted"};
 
 template <std::size_t I = 0>
 bool read_body(Reader& reader, std::string_view name, TraceBody& body) {

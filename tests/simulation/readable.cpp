@@ -97,6 +97,8 @@ struct Words {
   std::string operator()(const Logged& e) const { return "has a log of " + std::to_string(e.runs.size()) + " durable runs"; }
   std::string operator()(const Resumed& e) const { return "runs again after " + std::to_string(e.paused_ns / 1'000'000) + " ms"; }
   std::string operator()(const Held& e) const { return "holds " + name_of(e.view) + " up to " + std::to_string(e.held.value); }
+  std::string operator()(const Continued& e) const { return "is shown from here on" + (e.view ? ", in " + name_of(*e.view) : ""); }
+  std::string operator()(const Interrupted&) const { return "is shown up to here"; }
 };
 
 }  // namespace
