@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "tests/simulation/in_part.hpp"
 #include "tests/simulation/world.hpp"
 
 namespace vsync::simulation {
@@ -59,6 +60,19 @@ bool one_dies(World& world, RunResult& result) {
   return settle(world, result);
 }
 
+/// What nobody who sees only a part of the run may call a violation.
+void judge_in_part(const checker::Trace& trace, std::uint64_t seed, RunResult& result) {
+  const auto judge = [&](const char* how, const checker::Trace& seen, const checker::Options& options) {
+    for (const checker::Violation& violation : checker::check(seen, options)) {
+      result.violations.push_back({violation.property + " (a false alarm " + how + ")", violation.text});
+    }
+  };
+  judge("without a common clock", by_node(trace), {.one_clock = false});
+  const checker::Trace seen = seen_in_part(trace, Random(seed));
+  judge("of a partial trace", seen, {.partial = true});
+  judge("of a partial trace without a common clock", by_node(seen), {.partial = true, .one_clock = false});
+}
+
 }  // namespace
 
 RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
@@ -89,6 +103,7 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
   auto violations = checker::check(world.trace(), checks);
   // Safety first: what isn't live is often a consequence.
   result.violations.insert(result.violations.begin(), violations.begin(), violations.end());
+  if (violations.empty()) judge_in_part(world.trace(), seed, result);
   count(world, world.trace(), result);
   result.node_time = (world.schedule().now() - begin) * static_cast<std::int64_t>(options.nodes.size());
   for (const Session& session : world.sessions()) {
