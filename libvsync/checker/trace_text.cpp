@@ -14,12 +14,18 @@ constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR
 // Writer and Reader share one description of every event (the `fields` functions below), so that they can't disagree.
 class Writer {
  public:
+  Writer() { line_.reserve(256); }  // most lines
+
   void text(char c) { line_ += c; }
   template <std::unsigned_integral T>
-  void number(T& value, T /*max*/ = std::numeric_limits<T>::max()) { line_ += std::to_string(value); }
-  void clock(std::int64_t& value) { line_ += std::to_string(value); }
+  void number(T& value, T /*max*/ = std::numeric_limits<T>::max()) { digits(value); }
+  void clock(std::int64_t& value) { digits(value); }
   void name(std::string& value) {
     constexpr std::string_view hex = "0123456789abcdef";
+    if (value.find_first_not_of(plain) == std::string::npos) {
+      line_ += value;
+      return;
+    }
     for (const char c : value) {
       if (plain.find(c) != std::string_view::npos) { line_ += c; continue; }
       const auto byte = static_cast<unsigned char>(c);
@@ -30,7 +36,7 @@ class Writer {
   }
   template <class T, class Item>
   void list(std::vector<T>& items, Item item) {
-    line_ += std::to_string(items.size());
+    digits(items.size());
     for (T& element : items) {
       line_ += ' ';
       item(element);
@@ -44,6 +50,12 @@ class Writer {
   std::string take() { return std::move(line_); }
 
  private:
+  template <class T>
+  void digits(T value) {
+    char text[20];
+    line_.append(text, std::to_chars(text, text + sizeof text, value).ptr);
+  }
+
   std::string line_;
 };
 
