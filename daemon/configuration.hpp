@@ -55,6 +55,7 @@ struct Configuration {
 
   Severity log_level = Severity::info;
   std::string trace_file;
+  std::uint64_t flight_recorder_bytes = 4u << 20;  ///< 0: none
   std::uint32_t io_threads = 1;
   std::int32_t loop_cpu = -1;
   std::int32_t io_cpu = -1;

@@ -77,6 +77,15 @@ bool take_log_level(Configuration& c, const toml::node& node) {
   return false;
 }
 
+constexpr std::int64_t recorder_least = 64 << 10, recorder_most = 1 << 30;
+
+bool take_flight_recorder(Configuration& c, const toml::node& node) {
+  const auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
+  if (!value || (*value != 0 && (*value < recorder_least || *value > recorder_most))) return false;
+  c.flight_recorder_bytes = static_cast<std::uint64_t>(*value);
+  return true;
+}
+
 bool name_or_empty(const std::string& name) { return name.empty() || wire::valid_node_name(name); }
 
 std::vector<Key> make_keys() {
@@ -134,6 +143,8 @@ std::vector<Key> make_keys() {
       number<std::uint32_t>("session_runs_kept", 16, mib, [](auto& c) -> auto& { return c.protocol.session_window; }),
       {"log_level", "\"debug\", \"info\", \"notice\", \"warning\" or \"error\"", take_log_level},
       text("trace_file", a_path, [](auto& c) -> auto& { return c.trace_file; }),
+      {"flight_recorder_bytes", "0 or a whole number from " + std::to_string(recorder_least) + " to " + std::to_string(recorder_most),
+       take_flight_recorder},
       number<std::uint32_t>("io_threads", 1, 16, [](auto& c) -> auto& { return c.io_threads; }),
       number<std::int32_t>("loop_cpu", -1, 1023, [](auto& c) -> auto& { return c.loop_cpu; }),
       number<std::int32_t>("io_cpu", -1, 1023, [](auto& c) -> auto& { return c.io_cpu; }),

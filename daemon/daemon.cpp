@@ -15,6 +15,7 @@
 #include "daemon/clock.hpp"
 #include "daemon/counters.hpp"
 #include "daemon/engine_loop.hpp"
+#include "daemon/flight_recorder.hpp"
 #include "daemon/local_sessions.hpp"
 #include "daemon/local_socket.hpp"
 #include "daemon/log.hpp"
@@ -111,8 +112,15 @@ ExitStatus run_daemon(const Configuration& configuration) {
   PeerLinks peers(loop.get(), context, configuration, counters, log);
   // Only a daemon that has everything it needs begins a new incarnation.
   const protocol::NodeId self = new_incarnation(store, found.restored.state, configuration.node);
+  std::optional<FlightRecorder> recorder;
+  if (configuration.flight_recorder_bytes > 0) {
+    recorder.emplace(configuration.state_dir, self.incarnation.counter, configuration.flight_recorder_bytes);
+    recorder->dump_on_fatal_signals();
+  }
   std::optional<TraceWriter> trace;
-  if (!configuration.trace_file.empty()) trace.emplace(configuration.trace_file, boot_now(), self, with_disk);
+  if (recorder || !configuration.trace_file.empty()) {
+    trace.emplace(configuration.trace_file, recorder ? &*recorder : nullptr, boot_now(), self, with_disk);
+  }
   pin_loop(configuration.loop_cpu);
 
   protocol::Engine engine(self, configuration.protocol, std::move(found.restored), random_number());
@@ -123,9 +131,13 @@ ExitStatus run_daemon(const Configuration& configuration) {
       trace->published(session, head, body, accepted);
     });
   }
+  if (recorder) {
+    sessions.set_trace_dump([&recorder, &loop](auto done) { return recorder->dump(loop.get(), std::move(done)); });
+  }
   Service service(loop.get());
   EngineLoop driver(loop.get(), configuration,
-                    {engine, store, peers, socket, sessions, trace ? &*trace : nullptr, service, counters, log});
+                    {engine, store, peers, socket, sessions, trace ? &*trace : nullptr, recorder ? &*recorder : nullptr, service, counters,
+                     log});
   log.notice("vsyncd " VSYNC_VERSION " starts", {{"SOCKET", configuration.socket},
                                                   {"STATE_DIR", configuration.state_dir},
                                                   {"INCARNATION", std::to_string(self.incarnation.counter)},

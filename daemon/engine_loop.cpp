@@ -42,6 +42,9 @@ EngineLoop::EngineLoop(uv_loop_t* loop, const Configuration& configuration, Part
     // A node that can't keep its promises must not make any: to the others this is a crash, which the protocol handles.
     parts_.log.error("stopping: " + why);
     stop(ExitStatus::state_lost);
+    if (parts_.recorder == nullptr) return;
+    const auto dumped = parts_.recorder->dump_now();
+    parts_.log.error("what led to it " + (dumped ? "is in " + *dumped : "can't be written either: " + dumped.error()));
   });
 }
 
@@ -161,9 +164,17 @@ void EngineLoop::hand_over() {
     release_sockets();
     parts_.sessions.on_events(outbox_.events);
     parts_.sessions.end_turn();
+    keep_what_led_to_a_divergence();
     more_ = parts_.sessions.take_engine_used() || parts_.sessions.wants_submit();
     if (!more_) return;
   }
+}
+
+void EngineLoop::keep_what_led_to_a_divergence() {
+  if (std::exchange(divergences_, parts_.counters.divergences) == parts_.counters.divergences || parts_.recorder == nullptr) return;
+  (void)parts_.recorder->dump(loop_, [this](const FlightRecorder::Dumped& dumped) {
+    parts_.log.error("what led to the divergence " + (dumped ? "is in " + *dumped : "can't be written: " + dumped.error()));
+  });
 }
 
 // Held until the node knows better; one that knows that it is blocked has something to tell.

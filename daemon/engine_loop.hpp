@@ -12,6 +12,7 @@
 
 #include "daemon/configuration.hpp"
 #include "daemon/counters.hpp"
+#include "daemon/flight_recorder.hpp"
 #include "daemon/local_sessions.hpp"
 #include "daemon/local_socket.hpp"
 #include "daemon/log.hpp"
@@ -33,7 +34,8 @@ class EngineLoop {
     PeerLinks& peers;
     LocalSocket& socket;
     LocalSessions& sessions;
-    TraceWriter* trace;  ///< or null
+    TraceWriter* trace;        ///< or null
+    FlightRecorder* recorder;  ///< or null
     Service& service;
     Counters& counters;
     Log& log;
@@ -57,6 +59,7 @@ class EngineLoop {
   void on_stop_signal();
   void check_leave(protocol::TimePoint now);
   void stop(ExitStatus status);
+  void keep_what_led_to_a_divergence();
 
   uv_loop_t* loop_;
   Parts parts_;
@@ -70,6 +73,7 @@ class EngineLoop {
   std::optional<std::uint16_t> foreign_version_;  ///< as it was last told
   std::vector<std::string> parted_;               ///< likewise
   protocol::TimePoint leave_by_;
+  std::uint64_t divergences_ = 0;  ///< whose events were kept
   bool due_ = false;   ///< the timer has fired, and no turn has been since
   bool more_ = false;  ///< the turn's rounds ended before the engine had said everything
   bool leaving_ = false;

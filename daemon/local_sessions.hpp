@@ -27,6 +27,7 @@
 #include "daemon/routing_table.hpp"
 #include "daemon/session.hpp"
 #include "protocol/engine.hpp"
+#include "vsync/result.hpp"
 #include "wire/local.hpp"
 
 namespace vsync::daemon {
@@ -43,6 +44,11 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   /// Asked for the status.
   using ReportLinks = std::function<std::vector<LinkReport>()>;
   void set_report_links(ReportLinks report) { report_links_ = std::move(report); }
+
+  /// Writes the newest of the trace to a file, and tells its path or what failed, on the loop; false: one is being written already.
+  /// Without it applications are told that there is none.
+  using TraceDump = std::function<bool(std::function<void(const Result<std::string, std::string>&)>)>;
+  void set_trace_dump(TraceDump dump) { trace_dump_ = std::move(dump); }
 
   // ---- the phases of a turn, in this order
   void receive(protocol::TimePoint now);
@@ -102,6 +108,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   void on(Session& session, LocalSocket::Request& request, const wire::Query& query);
   void on_operator(Session& session, const wire::Query& query);
   void on(Session& session, LocalSocket::Request& request, const wire::Received& received);
+  void dump_trace(Session& session, std::uint32_t request);
   void join_group(Session& session, const wire::Join& join);
   enum class Taken : std::uint8_t { yes, later };
   Taken publish(Session& session, const wire::Publish& head, const protocol::Payload& body);
@@ -167,6 +174,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   ProcessWatches processes_;
   PublishTap tap_;
   ReportLinks report_links_;
+  TraceDump trace_dump_;
 
   protocol::TimePoint now_;
   protocol::TimePoint next_look_;

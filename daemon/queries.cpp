@@ -134,4 +134,6 @@ std::optional<std::string> members_json(const protocol::Directory& directory, co
   return dump(json);
 }
 
+std::string dump_json(const std::string& file) { return dump(Json{{"file", file}}); }
+
 }  // namespace vsync::daemon

@@ -22,4 +22,6 @@ namespace vsync::daemon {
 /// Nothing: no such group.
 [[nodiscard]] std::optional<std::string> members_json(const protocol::Directory& directory, const std::string& group);
 
+[[nodiscard]] std::string dump_json(const std::string& file);
+
 }  // namespace vsync::daemon

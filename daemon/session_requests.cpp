@@ -287,7 +287,8 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Quer
       return tell(session, wire::Refused{query.request, ErrorCode::no_such_group, "no such group: " + query.group});
     case What::bootstrap:
     case What::force_primary:
-    case What::discard: return on_operator(session, query);
+    case What::discard:
+    case What::dump_trace: return on_operator(session, query);
   }
 }
 
@@ -297,6 +298,7 @@ void LocalSessions::on_operator(Session& session, const wire::Query& query) {
   if (session.credentials.uid != 0 && session.credentials.uid != geteuid()) {
     return refuse(ErrorCode::not_allowed, "operators' commands are for root and the daemon's own user");
   }
+  if (query.what == What::dump_trace) return dump_trace(session, query.request);
   engine_used_ = true;
   const char* said = "an operator's bootstrap makes this node the first view";
   if (query.what == What::bootstrap) {
@@ -310,6 +312,27 @@ void LocalSessions::on_operator(Session& session, const wire::Query& query) {
   }
   log_.notice(said, {{"UID", std::to_string(session.credentials.uid)}});
   tell(session, wire::QueryAnswer{query.request, R"({"ok":true})"});
+}
+
+void LocalSessions::dump_trace(Session& session, std::uint32_t request) {
+  if (!trace_dump_) {
+    return tell(session, wire::Refused{request, ErrorCode::unavailable,
+                                       "there is no flight recorder: the key 'flight_recorder_bytes' is 0"});
+  }
+  const auto answer = [this, id = session.id, request, uid = session.credentials.uid](const Result<std::string, std::string>& dumped) {
+    if (dumped) {
+      log_.notice("an operator's request wrote the flight recorder", {{"FILE", *dumped}, {"UID", std::to_string(uid)}});
+    } else {
+      log_.error("the flight recorder can't be written: " + dumped.error());
+    }
+    Session* asker = find(id);
+    if (asker == nullptr) return;
+    if (!dumped) return tell(*asker, wire::Refused{request, ErrorCode::unavailable, dumped.error()});
+    tell(*asker, wire::QueryAnswer{request, dump_json(*dumped)});
+  };
+  if (!trace_dump_(answer)) {
+    tell(session, wire::Refused{request, ErrorCode::unavailable, "a dump is being written already; ask again when it is done"});
+  }
 }
 
 }  // namespace vsync::daemon

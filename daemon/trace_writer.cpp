@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <random>
+#include <string_view>
 
 #include "checker/trace_text.hpp"
 #include "daemon/start_error.hpp"
@@ -13,18 +16,45 @@
 
 namespace vsync::daemon {
 
-TraceWriter::TraceWriter(const std::string& path, protocol::TimePoint now, const protocol::NodeId& self, bool with_disk)
-    : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)), tap_(self) {
-  if (!file_.valid()) throw StartError(ExitStatus::usage, "key 'trace_file' = '" + path + "': " + std::strerror(errno));
-  trace_.add(now, self, checker::NodeStarted{with_disk});
+namespace {
+
+/// Times of daemons under one system's boot clock compare. Where the system doesn't tell which boot this is, each start has its own.
+std::uint64_t boot_clock() {
+  std::uint64_t clock = 0;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> std::hex >> clock;  // up to the first hyphen
+  while (clock == 0) clock = std::random_device{}();
+  return clock;
+}
+
+/// A daemon that was killed while it wrote has left half a line, and what is appended is to begin on one of its own.
+void end_half_line(int file) {
+  const off_t end = ::lseek(file, 0, SEEK_END);
+  char last = '\n';
+  if (end > 0 && ::pread(file, &last, 1, end - 1) == 1 && last != '\n') (void)!::write(file, "\n", 1);
+}
+
+}  // namespace
+
+TraceWriter::TraceWriter(const std::string& path, FlightRecorder* recorder, protocol::TimePoint now, const protocol::NodeId& self,
+                         bool with_disk)
+    : recorder_(recorder), tap_(self, boot_clock()) {
+  if (!path.empty()) {
+    file_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
+    if (!file_.valid()) throw StartError(ExitStatus::usage, "key 'trace_file' = '" + path + "': " + std::strerror(errno));
+    end_half_line(file_.get());
+  }
+  trace_.add(now, self, checker::NodeStarted{with_disk, tap_.clock()});
 }
 
 void TraceWriter::published(protocol::SessionId session, const wire::Publish& head, const protocol::Payload& body, bool accepted) {
-  tap_.published({session, head.first_n, head.count, protocol::Lane{}, head.level, protocol::digest_of(body), accepted});
+  // A dump is seldom whole, which integrity needs: that isn't worth a hash of each payload on the way in.
+  const std::uint64_t digest = file_.valid() ? protocol::digest_of(body) : 0;
+  tap_.published({session, head.first_n, head.count, protocol::Lane{}, head.level, digest, accepted});
 }
 
 void TraceWriter::record(protocol::TimePoint now, const protocol::Engine& engine, const protocol::Outbox& outbox) {
   tap_.record(trace_, now, engine.self(), outbox);
+  if (!file_.valid()) return;  // a recorder takes no log
   const bool epoch_begins = std::any_of(outbox.events.begin(), outbox.events.end(), [](const protocol::Event& event) {
     const auto* installed = std::get_if<protocol::ViewInstalled>(&event);
     return installed != nullptr && installed->restart;
@@ -43,13 +73,20 @@ void TraceWriter::stopped(protocol::TimePoint now) {
 }
 
 bool TraceWriter::write() {
-  if (trace_.events.empty() || broken_) return true;
+  if (trace_.events.empty()) return true;
   lines_.clear();
   for (const checker::TraceEvent& event : trace_.events) {
+    const std::size_t begin = lines_.size();
     lines_ += checker::to_line(event);
     lines_ += '\n';
+    if (recorder_ != nullptr) recorder_->append(event, std::string_view(lines_).substr(begin));
   }
+  if (recorder_ != nullptr) recorder_->publish();
   trace_.events.clear();
+  return !file_.valid() || broken_ || write_file();
+}
+
+bool TraceWriter::write_file() {
   std::string_view rest = lines_;
   while (!rest.empty()) {
     const ssize_t written = ::write(file_.get(), rest.data(), rest.size());

@@ -1,11 +1,12 @@
 #pragma once
-// The trace of this daemon as a file that the checker reads. A turn's events are in the file (the system's cache) before any
-// of its frames is sent, so that a killed daemon's trace never lacks what others saw of it.
+// The trace of this daemon: as a file that the checker reads, and in the flight recorder. A turn's events are in both (in the system's
+// cache of the file) before any of its frames is sent, so that a killed daemon's trace never lacks what others saw of it.
 
 #include <string>
 
 #include "checker/tap.hpp"
 #include "checker/trace.hpp"
+#include "daemon/flight_recorder.hpp"
 #include "daemon/unique_fd.hpp"
 #include "protocol/engine.hpp"
 #include "wire/local.hpp"
@@ -14,8 +15,8 @@ namespace vsync::daemon {
 
 class TraceWriter {
  public:
-  /// Appends to `path`. Throws StartError.
-  TraceWriter(const std::string& path, protocol::TimePoint now, const protocol::NodeId& self, bool with_disk);
+  /// Appends to `path` (empty: no file) and to `recorder` (null: none). Throws StartError.
+  TraceWriter(const std::string& path, FlightRecorder* recorder, protocol::TimePoint now, const protocol::NodeId& self, bool with_disk);
 
   void published(protocol::SessionId session, const wire::Publish& head, const protocol::Payload& body, bool accepted);
   /// What the engine has just given. Where an epoch begins, also what this node's log brings into it.
@@ -26,7 +27,10 @@ class TraceWriter {
   bool write();
 
  private:
+  bool write_file();
+
   UniqueFd file_;
+  FlightRecorder* recorder_;
   checker::Tap tap_;
   checker::Trace trace_;
   std::string lines_;

@@ -35,6 +35,7 @@ class Tap {
   }
 
   [[nodiscard]] const protocol::NodeId& self() const { return self_; }
+  [[nodiscard]] std::uint64_t clock() const { return clock_; }
 
  private:
   void tell_published(Trace& trace, protocol::TimePoint time);

@@ -96,6 +96,7 @@ int Connection::descriptor() const { return session_->descriptor(); }
 
 Result<std::string, RequestError> Connection::status() { return session_->ask({.what = wire::Query::What::status}); }
 Result<std::string, RequestError> Connection::groups() { return session_->ask({.what = wire::Query::What::groups}); }
+Result<std::string, RequestError> Connection::dump_trace() { return session_->ask({.what = wire::Query::What::dump_trace}); }
 Result<std::string, RequestError> Connection::bootstrap() { return session_->ask({.what = wire::Query::What::bootstrap}); }
 Result<std::string, RequestError> Connection::force_primary() { return session_->ask({.what = wire::Query::What::force_primary}); }
 Result<std::string, RequestError> Connection::discard() { return session_->ask({.what = wire::Query::What::discard}); }

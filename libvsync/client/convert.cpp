@@ -10,7 +10,7 @@ template <class To, class From>
 constexpr To same(From value) {
   return static_cast<To>(value);
 }
-static_assert(same<ErrorCode>(wire::ErrorCode::no_such_group) == ErrorCode::no_such_group);
+static_assert(same<ErrorCode>(wire::ErrorCode::unavailable) == ErrorCode::unavailable);
 static_assert(same<ErrorCode>(wire::ErrorCode::session_moved) == ErrorCode::session_moved);
 static_assert(same<ErrorCode>(wire::ErrorCode::already_member) == ErrorCode::already_member);
 static_assert(same<ErrorCode>(wire::ErrorCode::not_primary) == ErrorCode::not_primary);

@@ -47,6 +47,7 @@ const char* name_of(ErrorCode code) {
     case ErrorCode::not_primary: return "not_primary";
     case ErrorCode::wrong_state: return "wrong_state";
     case ErrorCode::no_such_group: return "no_such_group";
+    case ErrorCode::unavailable: return "unavailable";
   }
   return "unknown";
 }

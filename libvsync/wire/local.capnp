@@ -87,6 +87,7 @@ struct Query {
     bootstrap @4 :Void;       # this and what follows: operators' commands, for root and the daemon's own user
     forcePrimary @5 :Void;
     discard @6 :Void;
+    dumpTrace @7 :Void;       # answered when the file is written
   }
 }
 
@@ -144,6 +145,7 @@ enum ErrorCode {
   notPrimary @15;
   wrongState @16;            # an operator's command that has no place in the daemon's present state
   noSuchGroup @17;
+  unavailable @18;            # the daemon can't, and the text says why
 }
 
 struct Error { code @0 :ErrorCode; text @1 :Text; }

@@ -27,7 +27,7 @@ enum class DeliverOn : std::uint8_t { order, uniform, safe, durable };
 enum class ErrorCode : std::uint8_t {
   malformed, unsupported_version, too_large, not_open, credit_exceeded, session_expired, session_moved, not_allowed,
   too_many_sessions, too_slow, shutting_down, already_member, not_member, bad_topic, too_many_groups, not_primary, wrong_state,
-  no_such_group,
+  no_such_group, unavailable,
 };
 [[nodiscard]] const char* name_of(ErrorCode code);
 
@@ -61,7 +61,7 @@ struct Pong { std::uint64_t nonce = 0; bool operator==(const Pong&) const = defa
 struct Received { std::uint64_t bytes = 0; bool operator==(const Received&) const = default; };
 struct JoinedAgain { bool operator==(const JoinedAgain&) const = default; };
 struct Query {
-  enum class What : std::uint8_t { status, groups, members, bootstrap, force_primary, discard };
+  enum class What : std::uint8_t { status, groups, members, bootstrap, force_primary, discard, dump_trace };
   std::uint32_t request = 0;
   What what = What::status;
   std::string group;

@@ -9,7 +9,7 @@ using OutcomeKind = OutcomeRun::Kind;
 using wire::to_schema;
 using wire::write;
 
-static_assert(static_cast<int>(schema::ErrorCode::NO_SUCH_GROUP) == static_cast<int>(ErrorCode::no_such_group));
+static_assert(static_cast<int>(schema::ErrorCode::UNAVAILABLE) == static_cast<int>(ErrorCode::unavailable));
 static_assert(static_cast<int>(schema::ComponentState::BLOCKED) == static_cast<int>(ComponentState::blocked));
 static_assert(static_cast<int>(schema::Outcome::RESEND) == static_cast<int>(OutcomeKind::resend));
 static_assert(static_cast<int>(schema::LeaveReason::EXPIRED) == static_cast<int>(LeaveReason::expired));
@@ -138,7 +138,7 @@ struct Writer {
 
 Credit read(schema::Credit::Reader in) { return {.bytes = in.getBytes(), .messages = in.getMessages()}; }
 
-ErrorCode read_code(schema::ErrorCode in, const char* field) { return read_enum(in, ErrorCode::no_such_group, field); }
+ErrorCode read_code(schema::ErrorCode in, const char* field) { return read_enum(in, ErrorCode::unavailable, field); }
 
 ComponentState read_state(schema::ComponentState in, const char* field) { return read_enum(in, ComponentState::blocked, field); }
 
@@ -304,6 +304,7 @@ const char* name_of(ErrorCode code) {
     case ErrorCode::not_primary: return "not_primary";
     case ErrorCode::wrong_state: return "wrong_state";
     case ErrorCode::no_such_group: return "no_such_group";
+    case ErrorCode::unavailable: return "unavailable";
   }
   return "unknown";
 }

@@ -56,6 +56,7 @@ struct Writer {
       case Query::What::bootstrap: to.setBootstrap(); return;
       case Query::What::force_primary: to.setForcePrimary(); return;
       case Query::What::discard: to.setDiscard(); return;
+      case Query::What::dump_trace: to.setDumpTrace(); return;
     }
   }
 };
@@ -101,6 +102,7 @@ Query read(schema::Query::Reader in) {
     case schema::Query::BOOTSTRAP: query.what = Query::What::bootstrap; return query;
     case schema::Query::FORCE_PRIMARY: query.what = Query::What::force_primary; return query;
     case schema::Query::DISCARD: query.what = Query::What::discard; return query;
+    case schema::Query::DUMP_TRACE: query.what = Query::What::dump_trace; return query;
     case schema::Query::MEMBERS:
       query.what = Query::What::members;
       query.group = read_group(in.getMembers(), "query");

@@ -104,6 +104,8 @@ class VSYNC_API Connection {
   /// Makes this daemon give up its view, the durable messages on its disk and its cluster, and join the daemons it hears. Its
   /// applications are told by a Resync.
   [[nodiscard]] Result<std::string, RequestError> discard();
+  /// Has the daemon write the newest of what it did to a file, whose path is in the answer. For root and the daemon's own user.
+  [[nodiscard]] Result<std::string, RequestError> dump_trace();
 
   /// Refuses further publishes, waits until all are resolved, and says goodbye to the daemon: the members of its groups then
   /// see `left`, not `crashed`. Unread events stay readable; Closed is the last. A second call does nothing.

@@ -28,6 +28,7 @@ enum class ErrorCode : std::uint8_t {
   not_primary,          ///< there is no primary view at this host, so nothing may be ordered
   wrong_state,  ///< an operator's command that has no place in the daemon's present state
   no_such_group,
+  unavailable,
 };
 [[nodiscard]] VSYNC_API const char* name_of(ErrorCode code);
 

@@ -66,6 +66,15 @@ TEST(Configuration, BadValueNamesKeyValueAndWhatIsAllowed) {
 
 TEST(Configuration, BrokenTomlNamesLineAndColumn) { EXPECT_THAT(error_of("node = \"a\"\nweight = \n"), HasSubstr("vsyncd.toml:2:")); }
 
+TEST(Configuration, AFlightRecorderIsOffOrLargeEnoughToBeOfUse) {
+  for (const char* bytes : {"1", "65535", "-1", "1073741825", "\"4M\""}) {
+    EXPECT_THAT(error_of(std::string("flight_recorder_bytes = ") + bytes + "\n"), HasSubstr("allowed is 0 or a whole number from 65536 to 1073741824"));
+  }
+  for (const char* bytes : {"0", "65536", "1073741824"}) {
+    EXPECT_EQ(load_configuration(std::nullopt, {std::string("flight_recorder_bytes=") + bytes}).flight_recorder_bytes, std::stoull(bytes));
+  }
+}
+
 TEST(Configuration, MissingFileIsNamed) {
   try {
     (void)load_configuration("/nowhere/vsyncd.toml", {});

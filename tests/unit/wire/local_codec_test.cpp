@@ -98,7 +98,7 @@ TEST(LocalCodec, RefusesBytesBehindTheMessage) {
 }
 
 TEST(LocalCodec, NamesEveryErrorDifferently) {
-  for (int a = 0; a <= static_cast<int>(ErrorCode::no_such_group); ++a) {
+  for (int a = 0; a <= static_cast<int>(ErrorCode::unavailable); ++a) {
     for (int b = 0; b < a; ++b) {
       EXPECT_STRNE(name_of(static_cast<ErrorCode>(a)), name_of(static_cast<ErrorCode>(b)));
     }

@@ -115,7 +115,7 @@ TEST(LocalLimits, EnumerantsOfANewerVersionAreRefused) {
   EXPECT_EQ(error_of(ToDaemon{message}), "publish: level: is no value that this version knows");
   EXPECT_EQ(error_of(ToDaemon{Join{.request = 1, .group = "a", .deliver_on = static_cast<DeliverOn>(4)}}),
             "join: deliver on: is no value that this version knows");
-  EXPECT_EQ(error_of(ToClient{Error{.code = static_cast<ErrorCode>(static_cast<int>(ErrorCode::no_such_group) + 1)}}),
+  EXPECT_EQ(error_of(ToClient{Error{.code = static_cast<ErrorCode>(static_cast<int>(ErrorCode::unavailable) + 1)}}),
             "error: code: is no value that this version knows");
 }
 

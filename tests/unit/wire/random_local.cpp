@@ -21,7 +21,7 @@ GroupView group_view(Random& random) {
           .left = random.list(3, [&] { return Departure{.member = member(random), .reason = random.leave_reason()}; })};
 }
 
-ErrorCode code(Random& random) { return static_cast<ErrorCode>(random.number(0, static_cast<std::uint64_t>(ErrorCode::no_such_group))); }
+ErrorCode code(Random& random) { return static_cast<ErrorCode>(random.number(0, static_cast<std::uint64_t>(ErrorCode::unavailable))); }
 ComponentState state(Random& random) { return static_cast<ComponentState>(random.number(0, 2)); }
 std::uint32_t u32(Random& random) { return static_cast<std::uint32_t>(random.bits()); }
 Credit credit(Random& random) { return {.bytes = random.bits(), .messages = random.bits()}; }
@@ -36,7 +36,7 @@ Publish publish(Random& random) {
 }
 
 Query query(Random& random) {
-  Query query{.request = u32(random), .what = static_cast<Query::What>(random.number(0, 5)), .group = ""};
+  Query query{.request = u32(random), .what = static_cast<Query::What>(random.number(0, 6)), .group = ""};
   if (query.what == Query::What::members) query.group = random.group();
   return query;
 }
