@@ -18,7 +18,7 @@ const std::map<std::string, DeliverOn> confirmations{{"uniform", DeliverOn::unif
 const std::map<std::string, std::optional<bool>> waits{{"fail", false}, {"wait", true}};
 
 constexpr const char* footer = R"(Exit status: 0 done, 1 the wait ran out before --count, 2 usage, 3 no connection to the daemon,
-4 refused, 5 messages or outcomes lost.)";
+4 refused, 5 messages or outcomes lost, 6 a trace breaks a promise.)";
 
 std::pair<std::string, std::string> split_header(const std::string& text) {
   const auto equals = text.find('=');
@@ -77,6 +77,8 @@ struct Parser {
   ForcePrimaryArguments force_primary;
   JoinArguments join;
   bool discard = false;
+  TraceCheckArguments trace_check;
+  TraceDumpArguments trace_dump;
   std::string text;
   std::vector<std::string> headers;
   double wait_s = 0;
@@ -97,6 +99,7 @@ struct Parser {
     add_pub();
     add_sub();
     add_questions();
+    add_trace();
   }
 
   void add_pub() {
@@ -143,6 +146,19 @@ struct Parser {
     command->add_flag("--json", join.json, "As JSON");
   }
 
+  void add_trace() {
+    CLI::App* trace = app.add_subcommand("trace", "Traces of what daemons did: dump the newest, check them against the promises");
+    trace->require_subcommand(1);
+    CLI::App* command =
+        trace->add_subcommand("check", "Judge what daemons wrote (trace_file, dumps of their flight recorders), of one host or of several");
+    command->add_option("FILE", trace_check.files, "All files of all daemons; what is missing is told, and not held against them")
+        ->required()
+        ->type_name("");
+    command->add_flag("--json", trace_check.json, "As JSON");
+    command = trace->add_subcommand("dump", "Have the daemon write its flight recorder to a file now, and print its path");
+    command->add_flag("--json", trace_dump.json, "As JSON");
+  }
+
   Arguments result() {
     if (app.got_subcommand("pub")) {
       if (app.get_subcommand("pub")->count("TEXT") != 0) pub.text = text;
@@ -163,8 +179,12 @@ struct Parser {
       arguments.command = force_primary;
     } else if (app.got_subcommand("join")) {
       arguments.command = join;
-    } else {
+    } else if (app.got_subcommand("bootstrap")) {
       arguments.command = bootstrap;
+    } else if (app.get_subcommand("trace")->got_subcommand("check")) {
+      arguments.command = std::move(trace_check);
+    } else {
+      arguments.command = trace_dump;
     }
     if (arguments.application.empty()) {
       arguments.application = std::holds_alternative<SubArguments>(arguments.command) ? "vsync-sub" : "vsync";

@@ -20,11 +20,12 @@ int exit_status_of(const ConnectError& error) {
 }
 
 int run(const Arguments& arguments) {
+  if (const auto* check = std::get_if<TraceCheckArguments>(&arguments.command)) return run_trace_check(*check);
   StopSignal stop;
   auto opened = Connection::open({.endpoint = arguments.endpoint, .application = arguments.application});
   if (!opened) return exit_status_of(opened.error());
   return std::visit(
-      [&](const auto& command) {
+      [&](const auto& command) -> int {
         using Command = std::decay_t<decltype(command)>;
         if constexpr (std::is_same_v<Command, PubArguments>) return run_pub(std::move(*opened), command, stop);
         if constexpr (std::is_same_v<Command, SubArguments>) return run_sub(std::move(*opened), command, stop);
@@ -34,6 +35,8 @@ int run(const Arguments& arguments) {
         if constexpr (std::is_same_v<Command, BootstrapArguments>) return run_bootstrap(std::move(*opened), command);
         if constexpr (std::is_same_v<Command, ForcePrimaryArguments>) return run_force_primary(std::move(*opened), command);
         if constexpr (std::is_same_v<Command, JoinArguments>) return run_join(std::move(*opened), command);
+        if constexpr (std::is_same_v<Command, TraceDumpArguments>) return run_trace_dump(std::move(*opened), command);
+        return usage;
       },
       arguments.command);
 }

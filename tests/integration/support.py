@@ -66,9 +66,12 @@ class ClusterTest(unittest.TestCase):
             if lab.pid(node):
                 lab.kill(node)
         files = [str(file) for file in lab.trace_files()]
-        checked = subprocess.run([lab.program("tests/integration/trace-check"), *files], capture_output=True, text=True,
-                                 stdin=subprocess.DEVNULL)
+        checked = self.trace_check(lab, files)
         self.assertEqual(checked.returncode, 0, f"the checker finds:\n{checked.stdout[-8000:]}{checked.stderr[-2000:]}")
+
+    def trace_check(self, lab, files, *options):
+        return subprocess.run([lab.program("vsync"), "trace", "check", *options, *map(str, files)], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL)
 
     def _show(self, lab):
         for node in lab.nodes:

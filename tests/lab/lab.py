@@ -254,6 +254,10 @@ class Lab:
         """The traces of all daemons, one file per start."""
         return sorted(self.directory.glob("*/trace.*"))
 
+    def dumps(self, node="*"):
+        """What flight recorders have left."""
+        return sorted(self.directory.glob(f"{node}/state/flight.*.trace"))
+
     def save_logs(self):
         """Copies what explains a failure to VSYNC_LAB_SAVE, if that is set."""
         target = os.environ.get("VSYNC_LAB_SAVE")
@@ -319,9 +323,9 @@ class Lab:
         if node in self._children:
             self._children.pop(node).wait()
 
-    def kill(self, node):
-        """SIGKILL: a crash."""
-        os.kill(self._running(node), signal.SIGKILL)
+    def kill(self, node, number=signal.SIGKILL):
+        """A crash: SIGKILL, or one of the signals that a fault has."""
+        os.kill(self._running(node), number)
         self._gone(node, STOP_WITHIN_S)
 
     def stop(self, node):

@@ -87,6 +87,13 @@ TEST(Arguments, TheEndpointStandsBeforeOrBehindTheCommand) {
   EXPECT_FALSE(parse_line({"bootstrap"}).as<BootstrapArguments>().json);
   EXPECT_TRUE(parse_line({"force-primary", "--json"}).as<ForcePrimaryArguments>().json);
   EXPECT_FALSE(parse_line({"join", "--discard"}).as<JoinArguments>().json);
+  EXPECT_TRUE(parse_line({"trace", "dump", "--json"}).as<TraceDumpArguments>().json);
+  EXPECT_EQ(std::get<Arguments>(parse_line({"trace", "dump", "--endpoint", "ipc:///x"}).result).endpoint, "ipc:///x");
+}
+
+TEST(Arguments, TraceCheckTakesFiles) {
+  EXPECT_THAT(parse_line({"trace", "check", "a.trace", "b.trace"}).as<TraceCheckArguments>().files, ElementsAre("a.trace", "b.trace"));
+  EXPECT_TRUE(parse_line({"trace", "check", "--json", "a.trace"}).as<TraceCheckArguments>().json);
 }
 
 TEST(Arguments, ProgramsInGroupViewsAreNamedByWhatTheyDo) {
@@ -98,7 +105,8 @@ TEST(Arguments, WhatCannotBeUnderstoodIsAUsageErrorOnStandardError) {
   for (const auto& words : std::vector<std::vector<const char*>>{{}, {"nonsense"}, {"pub"}, {"sub"}, {"members"}, {"pub", "t", "--level", "best"},
                                                                  {"pub", "t", "--header", "novalue"}, {"pub", "t", "--rate", "-1"},
                                                                  {"sub", "t", "--count", "0"}, {"sub", "t", "--raw", "--json"},
-                                                                 {"sub", "t", "--on-confirm", "maybe"}, {"join"}, {"status", "--unknown"}}) {
+                                                                 {"sub", "t", "--on-confirm", "maybe"}, {"status", "--unknown"}, {"join"},
+                                                                 {"trace"}, {"trace", "check"}, {"trace", "burn"}}) {
     const Parsed parsed = parse_line(words);
     EXPECT_EQ(parsed.status(), usage) << (words.empty() ? "" : words.back());
     EXPECT_EQ(parsed.out, "");

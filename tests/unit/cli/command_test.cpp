@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -282,6 +283,77 @@ TEST_F(CommandTest, ARefusedQuestionIsARefusal) {
   daemon.send(wire::Refused{daemon.received_of<wire::Query>().front().request, wire::ErrorCode::wrong_state, "has been in a view"});
   EXPECT_EQ(bootstrap->status(), refusal);
   EXPECT_THAT(bootstrap->complaints(), HasSubstr("has been in a view"));
+}
+
+TEST_F(CommandTest, TraceDumpPrintsThePath) {
+  daemon.change([](auto& behaviour) { behaviour.query_answer = R"({"file":"/var/lib/vsync/flight.3.1.trace"})"; });
+  auto dump = run({"trace", "dump"});
+  EXPECT_EQ(dump->status(), success);
+  EXPECT_EQ(dump->printed(), "/var/lib/vsync/flight.3.1.trace\n");
+  EXPECT_EQ(daemon.received_of<wire::Query>().front().what, wire::Query::What::dump_trace);
+}
+
+TEST_F(CommandTest, ARefusedTraceDumpSaysWhy) {
+  daemon.change([](auto& behaviour) { behaviour.answer_queries = false; });
+  auto dump = run({"trace", "dump"});
+  ASSERT_TRUE(daemon.wait_for<wire::Query>());
+  daemon.send(wire::Refused{daemon.received_of<wire::Query>().front().request, wire::ErrorCode::unavailable, "there is no flight recorder"});
+  EXPECT_EQ(dump->status(), refusal);
+  EXPECT_THAT(dump->complaints(), HasSubstr("refused (unavailable): there is no flight recorder"));
+}
+
+struct TraceCheck : ::testing::Test {
+  const SocketDirectory directory;
+  std::string write(const std::string& name, const std::string& text) {
+    const std::string path = directory.path() / name;
+    std::ofstream(path) << text;
+    return path;
+  }
+  /// Nobody listens there: a check needs no daemon.
+  std::unique_ptr<Command> check(std::vector<std::string> words) {
+    words.insert(words.begin(), {"trace", "check"});
+    return std::make_unique<Command>(std::move(words), directory.endpoint());
+  }
+  const std::string sound = "1 a/1/7 started 1 5\n2 a/1/7 view 1.9/1 0 1 3 1 a/1/7:1:1:0:1:3-3 1 0 0 0\n"
+                            "3 a/1/7 published 7-7 1 1 0 0 42 1\n3 a/1/7 delivered 1.9/1/0/1 a/1/7 1 1 0 7-7 1 0 0 42\n";
+};
+
+TEST_F(TraceCheck, SaysWhatHolds) {
+  auto command = check({write("a.trace", sound)});
+  EXPECT_EQ(command->status(), success) << command->printed() << command->complaints();
+  EXPECT_THAT(command->printed(), HasSubstr("holds       integrity\n"));
+  EXPECT_THAT(command->printed(), HasSubstr("4 events: "));
+  auto json = check({"--json", write("a.trace", sound)});
+  EXPECT_EQ(json->status(), success);
+  EXPECT_THAT(json->printed(), StartsWith(R"({"events":4,"one_clock":true,"in_part":[],"without_trace":[],"holds":["self_inclusion",)"));
+}
+
+TEST_F(TraceCheck, NamesViolationsAndEndsWithAStatusOfTheirOwn) {
+  auto command = check({write("a.trace", sound + "4 a/1/7 delivered 1.9/1/0/2 a/1/7 2 1 0 7-7 2 0 0 43\n")});
+  EXPECT_EQ(command->status(), violation);
+  EXPECT_THAT(command->printed(), HasSubstr("violated    integrity: a#1 delivered at 1:1:2 what a#1 never published"));
+}
+
+TEST_F(TraceCheck, WhatNeedsMoreIsNamed) {
+  auto command = check({write("a.trace", sound.substr(sound.find('\n') + 1))});
+  EXPECT_EQ(command->status(), success) << command->printed();
+  EXPECT_THAT(command->printed(), HasSubstr("not judged  integrity: needs whole traces of all daemons"));
+  EXPECT_THAT(command->printed(), HasSubstr("shown in part: a#1\n"));
+}
+
+TEST_F(TraceCheck, NamesTheFileAndLineThatItCantRead) {
+  auto killed = check({write("killed.trace", sound + "9 a/1/7 deliv\n" + "10 a/2/8 started 1 5\n11 a/2/8 sta")});
+  EXPECT_EQ(killed->status(), success) << "what was half written when a daemon was killed is no fault of the file: " << killed->complaints();
+  auto wrong = check({write("wrong.trace", "9 a/1/7 dreamt\n9 a/1/7 crashed\n")});
+  EXPECT_EQ(wrong->status(), not_enough);
+  EXPECT_THAT(wrong->complaints(), HasSubstr("/wrong.trace:1: unknown event"));
+  auto missing = check({directory.path() / "none.trace"});
+  EXPECT_EQ(missing->status(), not_enough);
+  EXPECT_THAT(missing->complaints(), HasSubstr("/none.trace can't be read: No such file or directory"));
+  EXPECT_EQ(check({directory.path()})->status(), not_enough) << "a directory";
+  auto empty = check({write("empty.trace", "")});
+  EXPECT_EQ(empty->status(), not_enough);
+  EXPECT_THAT(empty->complaints(), HasSubstr("no events"));
 }
 
 TEST(CommandWithoutDaemon, EndsWithTheStatusForConnections) {

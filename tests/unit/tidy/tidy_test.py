@@ -15,7 +15,7 @@ OWN = {
     "libvsync/checker": ({"checker", "protocol", "vsync"}, set()),
     "libvsync/wire": ({"wire", "protocol", "vsync", "local.capnp.h", "peer.capnp.h"}, {"capnp", "kj", "xxhash.h"}),
     "libvsync/client": ({"client", "wire", "protocol", "vsync"}, None),
-    "bindings": ({"cli", "vsync"}, None),
+    "bindings": ({"cli", "checker", "vsync"}, None),
 }
 # The core knows neither the machine nor the time.
 NOT_IN_THE_CORE = {"thread", "mutex", "shared_mutex", "condition_variable", "future", "atomic", "filesystem", "fstream", "iostream",
