@@ -92,9 +92,17 @@ void Tap::record_event(Trace& trace, TimePoint time, const protocol::Event& even
   trace.add(time, self_, std::visit(ToBody{}, event));
 }
 
+// A daemon that is blocked for weeks opens ballot after ballot. The lowest are those of former incarnations and views, or of lower rounds, to
+// which no node goes back.
+bool Tap::is_new(std::set<BallotKey>& told, BallotKey ballot) {
+  if (!told.insert(std::move(ballot)).second) return false;
+  if (told.size() > ballots_remembered) told.erase(told.begin());
+  return true;
+}
+
 void Tap::record_value(Trace& trace, TimePoint time, const protocol::NodeId& node, const protocol::ViewId& view,
                        protocol::Ballot ballot, const protocol::Value& value) {
-  if (!values_.insert({node, view, ballot}).second) return;
+  if (!is_new(values_, {node, view, ballot})) return;
   trace.add(time, node, BallotValue{.view = view, .ballot = ballot, .value = digest_of(value), .next = value.next});
 }
 
@@ -162,13 +170,13 @@ void Tap::record_frame(Trace& trace, TimePoint time, const protocol::Frame& fram
   } else if (const auto* heartbeat = std::get_if<protocol::Heartbeat>(&frame.body)) {
     if (heartbeat->state == protocol::NodeState::operational) record_progress(trace, time, node, heartbeat->view, heartbeat->lanes);
   } else if (const auto* answer = std::get_if<protocol::Answer>(&frame.body)) {
-    if (answered_.insert({node, answer->view, answer->ballot}).second) {
+    if (is_new(answered_, {node, answer->view, answer->ballot})) {
       trace.add(time, node, AnsweredBallot{.view = answer->view, .ballot = answer->ballot, .from_disk = answer->from_disk});
     }
   } else if (const auto* accept = std::get_if<protocol::Accept>(&frame.body)) {
     record_value(trace, time, node, accept->view, accept->ballot, accept->value);
   } else if (const auto* accepted = std::get_if<protocol::AcceptedBallot>(&frame.body)) {
-    if (accepted_.insert({node, accepted->view, accepted->ballot}).second) {
+    if (is_new(accepted_, {node, accepted->view, accepted->ballot})) {
       trace.add(time, node, AcceptedBallot{.view = accepted->view, .ballot = accepted->ballot});
     }
   }

@@ -53,6 +53,8 @@ class Tap {
   std::vector<Published> published_;  ///< since the last outbox
   // What was told already: frames repeat themselves, a trace doesn't.
   using BallotKey = std::tuple<protocol::NodeId, protocol::ViewId, protocol::Ballot>;
+  static constexpr std::size_t ballots_remembered = 64;  ///< what is told again behind more of them does no harm
+  static bool is_new(std::set<BallotKey>& told, BallotKey ballot);
   std::set<BallotKey> answered_, accepted_, values_;
   protocol::ViewId written_view_;  ///< what the last write said, so that a later incarnation doesn't say it again
   protocol::Ballot written_promise_, written_acceptance_;

@@ -30,6 +30,24 @@ TEST(Tap, TellsARepeatedAnswerOnce) {
   EXPECT_THAT(kinds(trace), ElementsAre(TraceBody(AnsweredBallot{}).index()));
 }
 
+TEST(Tap, RemembersTheNewestBallotsOnly) {
+  Tap tap(a);
+  Trace trace;
+  const auto answer = [&](std::uint64_t round) {
+    protocol::Outbox outbox;
+    outbox.frames.push_back({.to = "b", .frame = frame(protocol::Answer{.view = view_id(1), .ballot = {round, Rank{1}}})});
+    tap.record(trace, {}, a, outbox);
+  };
+  for (std::uint64_t round = 1; round <= 1000; ++round) {
+    answer(round);
+    answer(round);
+    if (round > 1) answer(round - 1);
+  }
+  EXPECT_EQ(trace.events.size(), 1000u) << "each once";
+  answer(1);
+  EXPECT_EQ(trace.events.size(), 1001u) << "forgotten: what a tap holds doesn't grow with its daemon's life";
+}
+
 TEST(Tap, TellsAcknowledgementsThatGrow) {
   Tap tap(a);
   Trace trace;
