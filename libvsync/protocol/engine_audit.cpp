@@ -1,5 +1,7 @@
 // The engine compares its replica with those of the other members, and leaves with its own if that is the wrong one.
 
+#include <algorithm>
+
 #include "protocol/engine_parts.hpp"
 #include "protocol/primary.hpp"
 
@@ -72,6 +74,15 @@ void Engine::Parts::judge() {
   v.wrong |= found->wrong;
   if (go) v.unlike |= found->wrong;
   v.audit_alarm.reset();
+}
+
+/// (going on to `next`) Others were quicker to judge, and the view goes on without the wrong ones before this node has waited as long: it
+/// tells of them now or never. Those that go along are found in `next` again.
+void Engine::Parts::tell_of_the_gone(const View& next) {
+  if (!in_view || !in_view->audit_alarm) return;
+  const auto found = difference();
+  const auto is_gone = [&](Rank rank) { return !next.rank_of(in_view->view.at(rank).node); };
+  if (found && std::any_of(found->wrong.begin(), found->wrong.end(), is_gone)) tell(*found);
 }
 
 /// (leaving the view) What the log has behind the last position at which this replica was like the others may not be what was ordered, all

@@ -313,6 +313,7 @@ struct Engine::Parts {
   void judge();
   [[nodiscard]] std::optional<Divergence> difference() const;
   void tell(const Divergence& found);
+  void tell_of_the_gone(const View& next);
   void distrust_log(const Divergence& found);
 
   // ---- engine_view_change.cpp

@@ -308,6 +308,7 @@ void Engine::Parts::remember(const Decision& decision) {
 }
 
 void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
+  tell_of_the_gone(next);
   const Rank own = *next.rank_of(self);
   const bool forced = restart && !next.forced.empty() && next.forced.back().epoch == next.id.epoch;
   ViewInstalled event{next, {}, {}, restart, forced};

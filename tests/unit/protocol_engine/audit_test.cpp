@@ -83,6 +83,22 @@ TEST_F(AuditOfThree, AnotherPayloadAtOneOfThemIsFoundWithinASecondAndThatOneRelo
   EXPECT_THAT(wrong("a"), ElementsAre("c")) << "what came after is alike";
 }
 
+// The first to judge changes the view at once, while the order goes on.
+TEST_F(AuditOfThree, WhoeverJudgesLaterNamesTheWrongOneToo) {
+  flip("c", 1);
+  cluster.drop = [](const std::string& from, const std::string& to, const Frame& frame) {
+    return from == "c" && to == "b" && is<Heartbeat>(frame);
+  };
+  for (std::uint64_t n = 1; wrong("a").empty(); ++n) {
+    ASSERT_TRUE(cluster.publish("a", 1, n));
+    cluster.run_for(2ms);
+    if (n == 75) cluster.drop = nullptr;  // three heartbeats later than a
+  }
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.view("b").size() == 2; }, 1s));
+  ASSERT_TRUE(finds("c"));
+  for (const std::string& node : abc) EXPECT_THAT(wrong(node), ElementsAre("c")) << node;
+}
+
 TEST_F(AuditOfThree, AnotherOrderIsFoundToo) {
   ASSERT_TRUE(cluster.publish("b", 2, 1));
   ASSERT_TRUE(delivers("c", 1));
