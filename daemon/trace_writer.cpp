@@ -75,9 +75,9 @@ void TraceWriter::stopped(protocol::TimePoint now) {
 bool TraceWriter::write() {
   if (trace_.events.empty()) return true;
   lines_.clear();
-  for (const checker::TraceEvent& event : trace_.events) {
+  for (checker::TraceEvent& event : trace_.events) {
     const std::size_t begin = lines_.size();
-    lines_ += checker::to_line(event);
+    checker::append_line(lines_, event);
     lines_ += '\n';
     if (recorder_ != nullptr) recorder_->append(event, std::string_view(lines_).substr(begin));
   }

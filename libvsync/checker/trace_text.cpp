@@ -14,7 +14,7 @@ constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR
 // Writer and Reader share one description of every event (the `fields` functions below), so that they can't disagree.
 class Writer {
  public:
-  Writer() { line_.reserve(256); }  // most lines
+  explicit Writer(std::string& out) : line_(out) {}
 
   void text(char c) { line_ += c; }
   template <std::unsigned_integral T>
@@ -47,7 +47,6 @@ class Writer {
     line_ += value ? '+' : '-';
     if (value) item(*value);
   }
-  std::string take() { return std::move(line_); }
 
  private:
   template <class T>
@@ -56,7 +55,7 @@ class Writer {
     line_.append(text, std::to_chars(text, text + sizeof text, value).ptr);
   }
 
-  std::string line_;
+  std::string& line_;
 };
 
 class Reader {
@@ -288,17 +287,21 @@ const char* describe(LineError error) {
   return "unknown error";
 }
 
-std::string to_line(const TraceEvent& event) {
-  TraceEvent copy = event;
-  Writer writer;
-  std::int64_t time = copy.time.time_since_epoch().count();
+void append_line(std::string& text, TraceEvent& event) {
+  Writer writer(text);
+  std::int64_t time = event.time.time_since_epoch().count();
   writer.clock(time);
   writer.text(' ');
-  io(writer, copy.node);
+  io(writer, event.node);
   writer.text(' ');
-  for (const char c : names[copy.body.index()]) writer.text(c);
-  std::visit([&](auto& body) { fields(writer, body); }, copy.body);
-  return writer.take();
+  text += names[event.body.index()];
+  std::visit([&](auto& body) { fields(writer, body); }, event.body);
+}
+
+std::string to_line(TraceEvent event) {
+  std::string line;
+  append_line(line, event);
+  return line;
 }
 
 Result<TraceEvent, LineError> parse_line(std::string_view line) {

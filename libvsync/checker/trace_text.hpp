@@ -24,8 +24,9 @@ enum class LineError : std::uint8_t {
 };
 [[nodiscard]] const char* describe(LineError error);
 
-/// Without the end of line.
-[[nodiscard]] std::string to_line(const TraceEvent& event);
+/// Both without the end of line. The event stays as it is: it isn't const, since one description of its fields serves reading, too.
+void append_line(std::string& text, TraceEvent& event);
+[[nodiscard]] std::string to_line(TraceEvent event);
 [[nodiscard]] Result<TraceEvent, LineError> parse_line(std::string_view line);
 
 }  // namespace vsync::checker
