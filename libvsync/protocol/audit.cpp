@@ -11,6 +11,8 @@ namespace vsync::protocol {
 
 namespace {
 
+bool by_position(const AuditPlace& x, const AuditPlace& y) { return x.last < y.last; }
+
 Digest begin_place(std::uint64_t before, Seq first, const NodeId& publisher, const Chunk& chunk) {
   Digest digest;
   digest.add(before).add(first.value).add(chunk.count).add(publisher.incarnation.counter).add(publisher.incarnation.random);
@@ -59,7 +61,6 @@ std::vector<AuditPlace> LaneAudit::latest() const {
 
 std::vector<AuditPlace> LaneAudit::trail() const {
   std::vector<AuditPlace> places{begin_};
-  const auto by_position = [](const AuditPlace& x, const AuditPlace& y) { return x.last < y.last; };
   std::set_union(strides_.begin(), strides_.end(), recent_.begin(), recent_.end(), std::back_inserter(places), by_position);
   return places;
 }
@@ -79,13 +80,27 @@ void Audit::heard(Rank member, Lane lane, const LaneAudit& own, std::vector<Audi
     return here && *here != place.digest;
   });
   if (differs && !found_) found_ = lane;
-  told_[lane][member] = std::move(places);
+  std::vector<AuditPlace>& told = told_[lane][member];
+  if (found_ != lane) {
+    told = std::move(places);
+    return;
+  }
+  add(told, places);
+  add(own_, own.trail());
+}
+
+void Audit::add(std::vector<AuditPlace>& to, const std::vector<AuditPlace>& places) {
+  std::vector<AuditPlace> all;
+  std::set_union(to.begin(), to.end(), places.begin(), places.end(), std::back_inserter(all), by_position);
+  if (all.size() > kept) all.resize(kept);
+  to = std::move(all);
 }
 
 AuditsTold Audit::told(Rank self, const LaneAudit& own) const {
   AuditsTold all;
   if (const auto found = told_.find(*found_); found != told_.end()) all = found->second;
-  all[self] = own.trail();
+  all[self] = own_;
+  add(all[self], own.trail());
   return all;
 }
 

@@ -81,7 +81,12 @@ class Audit {
   [[nodiscard]] AuditsTold told(Rank self, const LaneAudit& own) const;
 
  private:
+  /// Of a lane with a difference, what was told first is kept: it is where the difference began, and trails move on.
+  static constexpr std::size_t kept = 4096;
+  static void add(std::vector<AuditPlace>& to, const std::vector<AuditPlace>& places);
+
   std::optional<Lane> found_;
+  std::vector<AuditPlace> own_;  ///< likewise, in that lane
   std::map<Lane, AuditsTold> told_;
 };
 

@@ -112,7 +112,7 @@ class FlightRecorder(ClusterTest):
         said = subprocess.run(command, env=environment, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, text=True,
                               stdin=subprocess.DEVNULL)
         self.assertEqual(said.returncode, 4, said.stderr)
-        self.assertIn("refused (not_allowed): a dump of the trace is for root and the daemon's own user", said.stderr)
+        self.assertIn("refused (not_allowed): operators' commands are for root and the daemon's own user", said.stderr)
         self.assertEqual(lab.dumps(), [])
 
     def test_without_a_recorder_a_request_is_told_so(self):

@@ -314,7 +314,7 @@ struct TraceCheck : ::testing::Test {
     words.insert(words.begin(), {"trace", "check"});
     return std::make_unique<Command>(std::move(words), directory.endpoint());
   }
-  const std::string sound = "1 a/1/7 started 1 5\n2 a/1/7 view 1.9/1 0 1 3 1 a/1/7:1:1:0:1:3-3 1 0 0 0\n"
+  const std::string sound = "1 a/1/7 started 1 5\n2 a/1/7 view 1.9/1 0 1 3 1 a/1/7:1:1:0:1:3-3 1 0 0 0 0\n"
                             "3 a/1/7 published 7-7 1 1 0 0 42 1\n3 a/1/7 delivered 1.9/1/0/1 a/1/7 1 1 0 7-7 1 0 0 42\n";
 };
 
