@@ -84,9 +84,6 @@ void set_up(zmq::context_t& context, const Configuration& configuration) {
 
 // The new incarnation is on disk before anybody hears of it.
 protocol::NodeId new_incarnation(StateStore& store, protocol::PersistentState& state, const std::string& name) {
-  if (state.installed && !state.installed->rank_of_name(name)) {
-    throw StartError(ExitStatus::state_unusable, "the state directory belongs to another node: '" + name + "' is not in its view");
-  }
   ++state.incarnation_counter;
   store.write_now(state);
   return {name, {state.incarnation_counter, random_number()}};
@@ -103,6 +100,7 @@ ExitStatus run_daemon(const Configuration& configuration) {
   Loop loop;
   Counters counters;
   StateStore store(configuration.state_dir, configuration.protocol.durable_keep_bytes);
+  store.claim(configuration.node);
   StateStore::Loaded found = store.load();
   if (!found.note.empty()) log.warning("the durable log's end: " + found.note);
   const bool with_disk = found.restored.state.incarnation_counter > 0;

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <iterator>
 #include <optional>
+#include <span>
 
 #include "daemon/file_io.hpp"
 #include "daemon/start_error.hpp"
@@ -82,6 +83,23 @@ StateStore::StateStore(std::string directory, std::uint64_t log_keep_bytes)
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) unusable(directory_, failure_of("cannot be locked"));
     throw StartError(ExitStatus::in_use, "state directory " + directory_ + " is in use by another daemon");
+  }
+}
+
+// In the lock's file, ended by a line break: without one it is what a crash left of a first start, that promised nothing.
+void StateStore::claim(const std::string& node) {
+  std::vector<std::byte> bytes;
+  if (::lseek(lock_.get(), 0, SEEK_SET) != 0 || !read_all(lock_.get(), bytes)) unusable(directory_, failure_of("'lock' cannot be read"));
+  const std::string line = node + '\n';
+  const std::string owner(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (owner == line) return;
+  if (owner.ends_with('\n')) {
+    unusable(directory_, "it belongs to node '" + owner.substr(0, owner.size() - 1) + "', and this is '" + node +
+                             "': name the right directory, or move this one away to join as a new node");
+  }
+  if (::ftruncate(lock_.get(), 0) != 0 || ::lseek(lock_.get(), 0, SEEK_SET) != 0 ||
+      !write_all(lock_.get(), std::as_bytes(std::span(line))) || ::fsync(lock_.get()) != 0) {
+    unusable(directory_, failure_of("'lock' cannot be written"));
   }
 }
 

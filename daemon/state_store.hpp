@@ -28,6 +28,10 @@ class StateStore {
   StateStore(const StateStore&) = delete;
   StateStore& operator=(const StateStore&) = delete;
 
+  /// The directory is this node's: the first one that says so, for good. Throws StartError (state_unusable) if it is another's, whose
+  /// promises would be kept under the wrong name.
+  void claim(const std::string& node);
+
   struct Loaded {
     protocol::Restored restored;
     std::string note;  ///< for the log: what a crash had left unfinished; usually empty

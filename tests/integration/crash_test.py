@@ -3,7 +3,7 @@
 
 import unittest
 
-from support import VIEW_WITHIN_S, ClusterTest, roles
+from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest, roles, wait_until
 
 
 class Crash(ClusterTest):
@@ -91,6 +91,19 @@ class Crash(ClusterTest):
         self.assertEqual(len(incarnations), 4, "each start is a node of its own")
         self.assert_ok(publisher)
         self.assert_complete(subscriber, [publisher])
+
+    def test_a_daemon_killed_again_before_it_is_admitted_comes_back(self):
+        """What it was shown last is a view without it."""
+        lab = self.lab(3)
+        lab.kill("c")
+        lab.wait_common_view(["a", "b"], VIEW_WITHIN_S)
+        for _ in range(3):
+            lab.start("c")
+            wait_until(lambda: lab.wait_answer("c")["waits_for"] == "admission to the running view", EVENT_WITHIN_S,
+                       "that c is shown the others' view")
+            lab.kill("c")
+        lab.start("c")
+        lab.wait_common_view(within_s=VIEW_WITHIN_S)
 
     def test_all_daemons_crash_and_form_again(self):
         lab = self.lab(3)

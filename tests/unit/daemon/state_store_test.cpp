@@ -130,6 +130,23 @@ TEST(StateStore, ASecondDaemonIsToldThatTheDirectoryIsInUse) {
   EXPECT_THAT(error.what(), HasSubstr("in use"));
 }
 
+TEST(StateStore, ADirectoryBelongsToTheNodeThatBeganIt) {
+  TemporaryDirectory directory;
+  StateStore(directory / "state", keep_bytes).claim("a");
+  StateStore(directory / "state", keep_bytes).claim("a");
+  const StartError error = failure_of([&] { StateStore(directory / "state", keep_bytes).claim("b"); });
+  EXPECT_EQ(error.status(), ExitStatus::state_unusable);
+  EXPECT_NE(std::string(error.what()).find("node 'a'"), std::string::npos) << error.what();
+}
+
+TEST(StateStore, ANameThatACrashCutOffClaimsNothing) {
+  TemporaryDirectory directory;
+  StateStore(directory / "state", keep_bytes).claim("a");
+  directory.write("state/lock", "node-on");
+  StateStore(directory / "state", keep_bytes).claim("node-one");
+  EXPECT_EQ(failure_of([&] { StateStore(directory / "state", keep_bytes).claim("node"); }).status(), ExitStatus::state_unusable);
+}
+
 TEST(StateStore, DamagedStateStopsTheStart) {
   TemporaryDirectory directory;
   write(directory, state_of(7));
