@@ -64,7 +64,7 @@ void raise_descriptor_limit(const Configuration& configuration) {
   }
   std::size_t addresses = 0;
   for (const PeerConfiguration& peer : configuration.peers) addresses += peer.endpoints.size();
-  const std::uint64_t kept = 24 + 8 * addresses;
+  const std::uint64_t kept = 24 + 10 * addresses;
   keep_descriptors_from(static_cast<int>(std::min<std::uint64_t>(limit.rlim_cur, INT_MAX) - std::min<std::uint64_t>(kept, limit.rlim_cur / 2)));
 }
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "daemon/refusal_probe.hpp"
-#include "daemon/zmq_poller.hpp"
 
 namespace vsync::daemon {
 
@@ -40,10 +39,13 @@ zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, 
   return socket;
 }
 
+// Not ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: libzmq (4.3.4) also says that of a message on an established connection that it can't
+// decrypt, and saying it overwrites the error by which it would end the connection. The connection then stays, stopped, and when the peer
+// ends it before ZeroMQ's heartbeat does, an assertion in out_event() stops the process.
 zmq::socket_t make_monitor(zmq::context_t& context, zmq::socket_t& watched, const std::string& name) {
   const std::string address = "inproc://" + name;
-  const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED |
-                     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+  const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                     ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
   if (zmq_socket_monitor(watched.handle(), address.c_str(), events) != 0) throw zmq::error_t();
   zmq::socket_t socket(context, zmq::socket_type::pair);
   socket.set(zmq::sockopt::linger, 0);
@@ -64,14 +66,56 @@ LinkTimes::LinkTimes(protocol::Duration suspect_after, bool other_way) {
 // ---------------------------------------------------------------- Outlet
 
 Outlet::Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::string& endpoint,
-               const std::optional<KeyPair>& keys, const LinkTimes& times, bool bulk, std::size_t queue_bytes_max)
-    : endpoint_(endpoint), queue_bytes_max_(queue_bytes_max), socket_(make_push(context, peer, keys, times, bulk)), wake_([] {}) {
+               const std::optional<KeyPair>& keys, const LinkTimes& times, bool bulk, std::size_t queue_bytes_max,
+               std::function<void()> given_up)
+    : endpoint_(endpoint),
+      queue_bytes_max_(queue_bytes_max),
+      socket_(make_push(context, peer, keys, times, bulk)),
+      wake_([] {}),
+      monitor_(make_monitor(context, socket_, (bulk ? "bulk-" : "control-") + peer.name + "-" + endpoint)),
+      monitor_poller_(loop, monitor_),
+      begin_anew_([this, given_up = std::move(given_up)] {
+        given_up();
+        disconnect();
+        connect();
+      }) {
   uv_poll_init(loop, wake_.get(), socket_.get(zmq::sockopt::fd));
+  uv_timer_init(loop, begin_anew_.get());
+}
+
+Outlet::~Outlet() { zmq_socket_monitor(socket_.handle(), nullptr, 0); }
+
+void Outlet::connect() {
+  wanted_ = true;
+  socket_.connect(endpoint_);
 }
 
 void Outlet::disconnect() {
+  wanted_ = false;
+  uv_timer_stop(begin_anew_.get());
   // An error says that there is nothing to leave.
   (void)zmq_disconnect(socket_.handle(), endpoint_.c_str());
+}
+
+// That ZeroMQ tries again it says in the same breath as that a connection is lost.
+std::optional<Outlet::Event> Outlet::next_event() {
+  if (!monitor_poller_.readable()) return std::nullopt;
+  zmq::message_t text;
+  zmq::message_t address;
+  if (!monitor_.recv(text, zmq::recv_flags::dontwait)) {
+    monitor_poller_.drained();
+    return std::nullopt;
+  }
+  (void)monitor_.recv(address, zmq::recv_flags::dontwait);
+  Event event;
+  std::memcpy(&event.kind, text.data<std::byte>(), sizeof event.kind);
+  std::memcpy(&event.value, text.data<std::byte>() + sizeof event.kind, sizeof event.value);
+  if (event.kind == ZMQ_EVENT_DISCONNECTED && wanted_) {
+    uv_timer_start(begin_anew_.get(), &LoopHandle<uv_timer_t>::call<>, reconnect_ms_max, 0);
+  } else if (event.kind == ZMQ_EVENT_CONNECT_RETRIED || event.kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+    uv_timer_stop(begin_anew_.get());
+  }
+  return event;
 }
 
 // The envelope's acceptance decides: a pipe that took the first part has room for the second.
@@ -128,33 +172,23 @@ void Outlet::watch(bool on) {
 
 // ---------------------------------------------------------------- PeerLink
 
-struct PeerLink::Event {
-  std::uint16_t kind = 0;
-  std::uint32_t value = 0;
-};
-
-// What leads to one address. Sockets and a monitor for each, so that what the monitor of an address that was left has still to
-// say is not taken for news of the other one.
+// What leads to one address. Sockets and monitors for each, so that what is still to be said of an address that was left is not taken for
+// news of the other one.
 struct PeerLink::Way {
   std::string endpoint;
   Outlet control;
   Outlet bulk;
-  zmq::socket_t monitor;
-  ZmqPoller monitor_poller;
   RefusalProbe probe;
 
-  Way(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, std::size_t address,
-      const std::optional<KeyPair>& keys, const LinkTimes& times, std::size_t queue_bytes_max, std::function<void()> refused)
+  Way(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, std::size_t address, const std::optional<KeyPair>& keys,
+      const LinkTimes& times, std::size_t queue_bytes_max, const std::function<void()>& given_up, std::function<void()> refused)
       : endpoint(peer.endpoints[address]),
-        control(loop, context, peer, endpoint, keys, times, false, queue_bytes_max),
-        bulk(loop, context, peer, endpoint, keys, times, true, queue_bytes_max),
-        monitor(make_monitor(context, control.socket(), "link-" + peer.name + "-" + std::to_string(address))),
-        monitor_poller(loop, monitor),
+        control(loop, context, peer, endpoint, keys, times, false, queue_bytes_max, given_up),
+        bulk(loop, context, peer, endpoint, keys, times, true, queue_bytes_max, given_up),
         probe(loop, *parse_endpoint(endpoint), std::move(refused)) {}
-  ~Way() { zmq_socket_monitor(control.socket().handle(), nullptr, 0); }
 
   void connect() {
-    while (next_event()) {  // of a former connection
+    while (control.next_event() || bulk.next_event()) {  // of a former connection
     }
     control.connect();
     bulk.connect();
@@ -165,19 +199,9 @@ struct PeerLink::Way {
     bulk.disconnect();
   }
 
-  std::optional<Event> next_event() {
-    if (!monitor_poller.readable()) return std::nullopt;
-    zmq::message_t text;
-    zmq::message_t address;
-    if (!monitor.recv(text, zmq::recv_flags::dontwait)) {
-      monitor_poller.drained();
-      return std::nullopt;
-    }
-    (void)monitor.recv(address, zmq::recv_flags::dontwait);
-    Event event;
-    std::memcpy(&event.kind, text.data<std::byte>(), sizeof event.kind);
-    std::memcpy(&event.value, text.data<std::byte>() + sizeof event.kind, sizeof event.value);
-    return event;
+  [[nodiscard]] bool pending() {
+    const bool any = control.pending();
+    return bulk.pending() || any;
   }
 };
 
@@ -186,6 +210,7 @@ PeerLink::PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfigura
     : name_(peer.name), counters_(counters), log_(log), changed_(std::move(changed)), choice_(peer.endpoints.size()) {
   for (std::size_t address = 0; address < peer.endpoints.size(); ++address) {
     ways_.push_back(std::make_unique<Way>(loop, context, peer, address, keys, times, queue_bytes_max,
+                                          [this, address] { on_given_up(ways_[address]->endpoint); },
                                           [this, address] { on_refused(address); }));
   }
   way().connect();
@@ -208,19 +233,21 @@ void PeerLink::flush() {
 
 bool PeerLink::pending() {
   bool any = false;
-  for (auto& way : ways_) any = way->monitor_poller.pending() || any;
+  for (auto& way : ways_) any = way->pending() || any;
   return any;
 }
 
 void PeerLink::observe() {
   for (auto& observed : ways_) {
-    while (const std::optional<Event> event = observed->next_event()) {
+    while (observed->bulk.next_event()) {  // its own affair
+    }
+    while (const std::optional<Outlet::Event> event = observed->control.next_event()) {
       if (observed.get() == &way()) on_event(*event);
     }
   }
 }
 
-void PeerLink::on_event(const Event& event) {
+void PeerLink::on_event(const Outlet::Event& event) {
   switch (event.kind) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       return on_up();
@@ -234,6 +261,12 @@ void PeerLink::on_event(const Event& event) {
       log_.limited(handshakes_, Severity::warning, "the handshake with a peer failed: compare its keys and ours; retrying",
                    {{"PEER", name_}, {"ENDPOINT", way().endpoint}, {"CODE", std::to_string(event.value)}});
   }
+}
+
+void PeerLink::on_given_up(const std::string& endpoint) {
+  log_.limited(handshakes_, Severity::warning,
+               "what a peer's connection brought can't be decrypted (if it never comes up, compare its keys and ours); retrying",
+               {{"PEER", name_}, {"ENDPOINT", endpoint}});
 }
 
 void PeerLink::on_up() {

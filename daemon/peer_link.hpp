@@ -21,6 +21,7 @@
 #include "daemon/log.hpp"
 #include "daemon/loop_handle.hpp"
 #include "daemon/parcel.hpp"
+#include "daemon/zmq_poller.hpp"
 #include "protocol/link_state.hpp"
 
 namespace vsync::daemon {
@@ -41,13 +42,27 @@ struct LinkTimes {
 /// One PUSH connection and what waits for it.
 class Outlet {
  public:
-  Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::string& endpoint,
-         const std::optional<KeyPair>& keys, const LinkTimes& times, bool bulk, std::size_t queue_bytes_max);
+  /// What ZeroMQ's monitor says of the connection.
+  struct Event {
+    std::uint16_t kind = 0;
+    std::uint32_t value = 0;
+  };
 
-  [[nodiscard]] zmq::socket_t& socket() { return socket_; }
-  void connect() { socket_.connect(endpoint_); }
+  /// `given_up` is called when ZeroMQ has given the connection up for good, as it does when its encryption or protocol is broken; it
+  /// is begun anew then.
+  Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::string& endpoint,
+         const std::optional<KeyPair>& keys, const LinkTimes& times, bool bulk, std::size_t queue_bytes_max,
+         std::function<void()> given_up);
+  ~Outlet();
+  Outlet(const Outlet&) = delete;
+  Outlet& operator=(const Outlet&) = delete;
+
+  void connect();
   /// Leaves a connection, which may hang, to its fate.
   void disconnect();
+  /// The next thing that the monitor says; to be asked until it is nothing, or a connection that was given up stays so.
+  std::optional<Event> next_event();
+  [[nodiscard]] bool pending() { return monitor_poller_.pending(); }
   /// How many frames were dropped to bound the queue. `heartbeat`: worthless when the next one follows.
   std::size_t send(Parcel parcel, bool heartbeat, bool link_up);
   void flush();
@@ -69,6 +84,10 @@ class Outlet {
   zmq::socket_t socket_;
   LoopHandle<uv_poll_t> wake_;  ///< only while something waits: nobody else would take the socket's commands
   bool watching_ = false;
+  bool wanted_ = false;  ///< between connect() and disconnect(); the monitor may speak of a connection that was left
+  zmq::socket_t monitor_;
+  ZmqPoller monitor_poller_;
+  LoopHandle<uv_timer_t> begin_anew_;  ///< runs while a connection is lost and ZeroMQ hasn't said that it tries again
 };
 
 class PeerLink {
@@ -89,9 +108,9 @@ class PeerLink {
 
  private:
   struct Way;
-  struct Event;
 
-  void on_event(const Event& event);
+  void on_event(const Outlet::Event& event);
+  void on_given_up(const std::string& endpoint);
   void on_up();
   void on_down();
   void on_retried();

@@ -50,6 +50,7 @@ struct Network {
   Port entrance{true};
   const Port& exit;
   std::vector<std::pair<UniqueFd, UniqueFd>> connections;
+  bool garbles = false;  // what comes back from `exit` now has a wrong bit: what the encryption finds
 
   explicit Network(const Port& port) : exit(port) {}
   [[nodiscard]] std::string endpoint() const { return entrance.endpoint(); }
@@ -62,13 +63,14 @@ struct Network {
       if (connect(outside.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) continue;
       connections.emplace_back(std::move(inside), std::move(outside));
     }
-    std::erase_if(connections, [](auto& ends) { return !carry(ends.first, ends.second) || !carry(ends.second, ends.first); });
+    std::erase_if(connections, [this](auto& ends) { return !carry(ends.first, ends.second) || !carry(ends.second, ends.first, true); });
   }
   // False: the connection has ended.
-  static bool carry(UniqueFd& from, UniqueFd& to) {
+  bool carry(UniqueFd& from, UniqueFd& to, bool back = false) {
     std::array<std::byte, 1 << 16> bytes;
     const ssize_t got = recv(from.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0) return errno == EAGAIN;
+    if (got > 0 && back && garbles) bytes[static_cast<std::size_t>(got) - 1] ^= std::byte{1};
     return got > 0 && ::send(to.get(), bytes.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL) == got;
   }
 };
@@ -335,6 +337,38 @@ TEST_F(PeerLinksTest, ARestartedPeerComesUpAgain) {
   a.changes.clear();
   b = std::make_unique<Node>(configuration("b", key_b, port_b, {peer_a()}));
   EXPECT_TRUE(wait_for({&a, b.get()}, [&] { return a.saw("b", LinkState::up); }));
+}
+
+TEST_F(PeerLinksTest, ALinkOnWhichTheEncryptionFoundAWrongBitComesUpAgainForHeartbeatsAndForPayload) {
+  Network network(port_b);
+  Configuration through = configuration("a", key_a, port_a, {{"b", {network.endpoint()}, key_b.pair.public_key}});
+  through.protocol.suspect_after_min = 400ms;
+  Node a(through);
+  Node b(configuration("b", key_b, port_b, {peer_a()}));
+  auto frame = std::make_shared<protocol::Frame>();
+  frame->from = {"a", {1, 1}};
+  frame->body = protocol::Heartbeat{.nonce = 7};
+  const auto arrives = [&](bool bulk) {
+    b.frames.clear();
+    return wait_for({&a, &b}, [&] {
+      network.turn();
+      const protocol::Outgoing outgoing{"b", frame, bulk};
+      a.links->send({&outgoing, 1});
+      return !b.frames.empty();
+    });
+  };
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(arrives(false) && arrives(true)) << round;
+    // The answers to ZeroMQ's heartbeats are all that comes back. Each connection gets one that is wrong, at least.
+    network.garbles = true;
+    wait_for({&a, &b}, [&] {
+      network.turn();
+      return false;
+    }, 300ms);
+    network.garbles = false;
+  }
+  EXPECT_TRUE(arrives(false));
+  EXPECT_TRUE(arrives(true));
 }
 
 TEST_F(PeerLinksTest, WithoutALinkFramesAreDroppedAndNothingIsKept) {
