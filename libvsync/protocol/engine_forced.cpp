@@ -57,7 +57,6 @@ std::optional<Position> Engine::Parts::common_with_others() const {
 /// This node gives its history up, to take the other one's: it comes back as one that has never been anywhere.
 void Engine::Parts::discard() {
   if (in_view) rejoin(nullptr, common_with_others());
-  for (std::size_t lane = 0; lane < outcomes.size(); ++lane) log(LogCutBack{Lane{static_cast<std::uint16_t>(lane)}, std::nullopt});
   disk.installed.reset();
   disk.accepted.reset();
   disk.promised = {};
@@ -68,7 +67,11 @@ void Engine::Parts::discard() {
   exclusion.reset();
   coordinator.reset();
   forming.reset();
+  log_copy.reset();
+  recovering.reset();
   silent_until = persist();
+  // Behind that: a log that is cut must not pass for whole.
+  for (std::size_t lane = 0; lane < outcomes.size(); ++lane) log(LogCutBack{Lane{static_cast<std::uint16_t>(lane)}, std::nullopt});
 }
 
 /// A position of a history that is parted from this one: the last of this one that it may have in common with it.

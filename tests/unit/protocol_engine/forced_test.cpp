@@ -138,6 +138,25 @@ TEST_F(ForcedOfThree, TheForcedOneMayBeTheOneThatStays) {
   EXPECT_EQ((ViewId{common.epoch, common.view}), parted_in);
 }
 
+// A crash in between must not leave an empty log that passes for whole, and a vote with it.
+TEST_F(ForcedOfThree, WhatIsGivenUpHasNoVoteBeforeItsLogIsCut) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(delivers("c", 1));
+  cluster.run_for(100ms);
+  bool cut = false;
+  cluster.written = [&](const std::string& name, const Write& write) {
+    for (const LogRecord& record : write.log) {
+      if (name != "c" || !std::holds_alternative<LogCutBack>(record) || cut) continue;
+      cut = true;
+      EXPECT_FALSE(cluster.disk("c").installed);
+      EXPECT_EQ(cluster.disk("c").log_reaches, ViewId{});
+    }
+  };
+  discard("c");
+  ASSERT_TRUE(cluster.run_until([&] { return cut; }, 3s));
+  EXPECT_TRUE(settled(abc));
+}
+
 TEST_F(ForcedOfThree, PartedHistoriesStaySoOverARestart) {
   part();
   cluster.crash("c");
