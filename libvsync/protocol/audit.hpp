@@ -42,7 +42,8 @@ class LaneAudit {
   void add_records(Seq first, const NodeId& publisher, const Chunk& chunk, std::uint64_t groups_digest);
 
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
-  /// Where it stands: its last place, and the last one that is kept longer; at first the beginning of the view. Others that are further, or not so far, know one of them.
+  /// Where it stands: its last place, and the last one that is kept longer; at first the beginning of the view. Others
+  /// that are further, or not so far, know one of them.
   [[nodiscard]] std::vector<AuditPlace> latest() const;
   /// All places that it still knows, by position.
   [[nodiscard]] std::vector<AuditPlace> trail() const;

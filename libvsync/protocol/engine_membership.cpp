@@ -158,7 +158,8 @@ std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
     const NodeId& node = peer.node;
     if (in_view->view.rank_of(node)) continue;
     const bool speaks_it = peer.speaks.include(in_view->view.version) || mutant(Mutant::any_version_joins);
-    bool mutual = speaks_it && !parted_from(peer) && detector.hears(now, node) && !in_a_view(peer.heartbeat.state) && peer.nonce != 0 && lists(peer.heartbeat, self);
+    const bool asks = detector.hears(now, node) && !in_a_view(peer.heartbeat.state) && peer.nonce != 0 && lists(peer.heartbeat, self);
+    bool mutual = asks && speaks_it && !parted_from(peer);
     for (const Rank rank : members) {
       if (!mutual || rank == in_view->self) continue;
       const NodeId& member = in_view->view.at(rank).node;
