@@ -42,9 +42,12 @@ checker::Trace seen_in_part(const checker::Trace& trace, Random random) {
 }
 
 checker::Trace by_node(const checker::Trace& trace) {
-  checker::Trace sorted = trace;
-  std::stable_sort(sorted.events.begin(), sorted.events.end(), [](const auto& one, const auto& other) { return one.node < other.node; });
-  return sorted;
+  std::vector<const checker::TraceEvent*> sorted;
+  for (const checker::TraceEvent& event : trace.events) sorted.push_back(&event);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto* one, const auto* other) { return one->node < other->node; });
+  checker::Trace copy;
+  for (const checker::TraceEvent* event : sorted) copy.events.push_back(*event);
+  return copy;
 }
 
 }  // namespace vsync::simulation

@@ -60,16 +60,16 @@ bool one_dies(World& world, RunResult& result) {
   return settle(world, result);
 }
 
-/// What nobody who sees only a part of the run may call a violation.
+/// What nobody who sees only a part of the run may call a violation. Each seed is seen in one of three ways: the next ones in the others.
 void judge_in_part(const checker::Trace& trace, std::uint64_t seed, RunResult& result) {
   const auto judge = [&](const char* how, const checker::Trace& seen, const checker::Options& options) {
     for (const checker::Violation& violation : checker::check(seen, options)) {
       result.violations.push_back({violation.property + " (a false alarm " + how + ")", violation.text});
     }
   };
-  judge("without a common clock", by_node(trace), {.one_clock = false});
+  if (seed % 3 == 0) return judge("without a common clock", by_node(trace), {.one_clock = false});
   const checker::Trace seen = seen_in_part(trace, Random(seed));
-  judge("of a partial trace", seen, {.partial = true});
+  if (seed % 3 == 1) return judge("of a partial trace", seen, {.partial = true});
   judge("of a partial trace without a common clock", by_node(seen), {.partial = true, .one_clock = false});
 }
 
