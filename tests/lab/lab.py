@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import disks
+import disturbance
 import network
 import processes
 import remains
@@ -88,13 +90,15 @@ class Lab:
         self.id = hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]
         self.build = Path(build) if build else None
         self._children = {}  # daemons that this process started and has to reap
+        self.relays = {}  # and relays, by their process ids
 
     # ---- life of a lab
 
     @classmethod
-    def up(cls, count, directory=None, netns=False, settings=(), trace=True, build=None, wait=True, networks=1):
+    def up(cls, count, directory=None, netns=False, settings=(), trace=True, build=None, wait=True, networks=1, disk_bytes=None):
         """Makes a lab of `count` daemons and returns when they have one common primary view. `settings` are "key=value". With `netns`
-        there may be two `networks`, and each daemon has an address in both."""
+        there may be two `networks`, and each daemon has an address in both. With `disk_bytes` the state directory of each is on a disk
+        of its own of that size (root)."""
         if networks not in ((1, 2) if netns else (1,)):
             raise LabError("a lab has one network, or with --netns one or two")
         if not 1 <= count <= NODES_MAX:
@@ -104,6 +108,9 @@ class Lab:
         _begun.add(lab)
         try:
             lab._make(count, netns, list(settings), trace, networks)
+            if disk_bytes:
+                for node in lab.nodes:
+                    disks.mount(lab.state_directory(node), disk_bytes)
             for node in lab.nodes:
                 lab.start(node)
             if wait:
@@ -127,10 +134,12 @@ class Lab:
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
         try:
             remains.end_processes(self.id)
-            for child in self._children.values():
+            for child in [*self._children.values(), *self.relays.values()]:
                 child.wait()
             self._children.clear()
+            self.relays.clear()
             network.remove(self.id)
+            disks.unmount_all(self.directory)
             shutil.rmtree(self._sockets_elsewhere(), ignore_errors=True)
             remains.remove_files(self.directory)
             _begun.discard(self)
@@ -250,6 +259,9 @@ class Lab:
     def log(self, node):
         return self.directory / node / "log"
 
+    def state_directory(self, node):
+        return self.directory / node / "state"
+
     def trace_files(self):
         """The traces of all daemons, one file per start."""
         return sorted(self.directory.glob("*/trace.*"))
@@ -271,8 +283,8 @@ class Lab:
 
     # ---- its daemons
 
-    def start(self, node, settings=(), program="vsyncd"):
-        """Starts a daemon; `settings` ("key=value") and the program count for this start only."""
+    def start(self, node, settings=(), program="vsyncd", limits=None):
+        """Starts a daemon; `settings` ("key=value"), the program and `limits` (as prlimit names them) count for this start only."""
         self._check(node)
         if self.pid(node):
             raise LabError(f"{node} is running already")
@@ -289,7 +301,8 @@ class Lab:
         with open(self.log(node), "ab") as log:
             # A process group of its own, so that ^C isn't for it, but no session: Linux schedules by session (autogroup), and lets one
             # that mostly sleeps wait for hundreds of milliseconds where others compile. The others would take that for its death.
-            child = subprocess.Popen(self._inside(node) + command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            prefix = ["prlimit", *(f"--{name}={value}" for name, value in limits.items())] if limits else []
+            child = subprocess.Popen(self._inside(node) + prefix + command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                      process_group=0, env=self._environment(), cwd="/")
         self._children[node] = child
         processes.remember(home / "pid", child.pid)
@@ -328,6 +341,10 @@ class Lab:
         os.kill(self._running(node), number)
         self._gone(node, STOP_WITHIN_S)
 
+    def ended(self, node):
+        """How the daemon that this process started ended by itself: its exit status, or minus a signal's number; None while it runs."""
+        return self._children[node].poll() if node in self._children else None
+
     def stop(self, node):
         """SIGTERM: an orderly leave, of a paused daemon too; returns when the daemon has ended."""
         pid = self._running(node)
@@ -354,7 +371,43 @@ class Lab:
         network.cut(self.id, self.spec["networks"], network.parse_cuts(text, self.nodes))
 
     def heal(self):
+        """Undoes all cuts, disturbances and limits."""
         self.partition("")
+        for node in self.nodes:
+            disturbance.restore(self, node)
+            disturbance.limit(self, node, None, "both")
+
+    def disturb(self, node, out=None, into=None, seed=1):
+        """A bad cable: `out` and `into` say what happens to what the node sends and gets, as in {"loss": 2, "delay": 5}. It replaces
+        what was said before; with neither the cable is good again."""
+        self._check_netns(node, "disturbances")
+        if out or into:
+            disturbance.disturb(self, node, out or {}, into or {}, seed)
+        else:
+            disturbance.restore(self, node)
+
+    def disturbance_counts(self, node):
+        """What the node's cables did while they were bad ones, by kind; of those that are good again."""
+        return disturbance.counts(self, node)
+
+    def limit(self, node, rate, direction="both"):
+        """Bounds the rate of what the node sends ("out"), gets ("in") or both, as "1mbit"; None takes the bound away."""
+        self._check_netns(node, "limits")
+        disturbance.limit(self, node, rate, direction)
+
+    def _check_netns(self, node, what):
+        self._check(node)
+        if not self.spec["netns"]:
+            raise LabError(f"{what} need a lab made with --netns")
+
+    # ---- its disks
+
+    def fill_disk(self, node):
+        """Nothing more can be written to the node's state directory. Needs a lab with `disk_bytes`."""
+        disks.fill(self.state_directory(node))
+
+    def free_disk(self, node):
+        disks.free(self.state_directory(node))
 
     def switch_network(self, which, on, node=None):
         """A whole network fails, or only for one node, or works again."""
@@ -395,7 +448,7 @@ class Lab:
         nodes = list(nodes or self.nodes)
 
         def missing():
-            said = {node: self._summary(self.status(node)) for node in nodes}
+            said = {node: self.summary(self.status(node)) for node in nodes}
             return f"one primary view of {', '.join(nodes)}; they say {said}; last words of {nodes[0]}: {self.last_words(nodes[0])}"
 
         def found():
@@ -411,7 +464,7 @@ class Lab:
             status = self.status(node)
             return status if status and status.get("state") == state else None
 
-        return wait_until(reached, within_s, lambda: f"{node} {state}; it says {self._summary(self.status(node))}")
+        return wait_until(reached, within_s, lambda: f"{node} {state}; it says {self.summary(self.status(node))}")
 
     def wait_answer(self, node, within_s=UP_WITHIN_S):
         """Waits until the node's daemon answers, whatever it says."""
@@ -426,7 +479,7 @@ class Lab:
         lines = self.log(node).read_text(errors="replace").splitlines() if self.log(node).exists() else []
         return " | ".join(lines[-3:]) or "none"
 
-    def _summary(self, status):
+    def summary(self, status):
         if not status:
             return "nothing"
         view = status.get("view") or {}

@@ -66,12 +66,12 @@ def with_environment(name, value):
             continue
 
 
-def end(pid):
-    """SIGKILL, also for a stopped process; returns when it has ended."""
+def end(pid, number=signal.SIGKILL):
+    """SIGKILL, also for a stopped process, or another signal; returns when it has ended."""
     started = start_time(pid)
     if started is None:
         return
-    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, number)
     deadline = time.monotonic() + END_WITHIN_S
     while start_time(pid) == started and time.monotonic() < deadline:
         time.sleep(0.005)

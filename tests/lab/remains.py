@@ -7,7 +7,7 @@ import string
 import network
 import processes
 
-FILES_OF_A_NODE = re.compile(r"vsyncd\.toml|secret\.key|public\.key|pid|log|state|trace\.\d+")
+FILES_OF_A_NODE = re.compile(r"vsyncd\.toml|secret\.key|public\.key|pid|log|state|trace\.\d+|limits|relay\d\.(pid|log|counts)")
 FILES_OF_SOCKETS = re.compile(r"[a-z]\.sock(\.lock)?")
 
 
