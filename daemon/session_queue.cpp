@@ -49,7 +49,11 @@ void SessionQueue::release(protocol::Position up_to) {
     Item item = std::move(held_.front());
     held_.pop_front();
     waiting_bytes_ -= item.charge();
-    push(std::move(item.parcel), item.windowed);
+    if (item.replay) {
+      begin_replay(std::move(item));
+    } else {
+      push(std::move(item.parcel), item.windowed);
+    }
   }
 }
 
@@ -68,14 +72,24 @@ void SessionQueue::push_replay(Replay replay, ReplaySource& source) {
   Item item;
   item.replay = std::make_unique<Replay>(std::move(replay));
   item.source = &source;
+  if (held_.empty()) return begin_replay(std::move(item));
+  // What it gives comes later in the order than what is held.
+  item.last = held_.back().last;
+  waiting_bytes_ += item.charge();
+  held_.push_back(std::move(item));
+}
+
+void SessionQueue::begin_replay(Item item) {
   ++replays_;
   enqueue(std::move(item));
   if (queue_.size() == 1) flush();
 }
 
 void SessionQueue::cut_replays_back(protocol::Position last_common) {
-  for (Item& item : queue_) {
-    if (item.replay) item.replay->cut_back(last_common);
+  for (std::deque<Item>* items : {&queue_, &held_}) {
+    for (Item& item : *items) {
+      if (item.replay) item.replay->cut_back(last_common);
+    }
   }
 }
 

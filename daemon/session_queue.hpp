@@ -49,7 +49,7 @@ class SessionQueue {
   void drop_held_beyond(protocol::Position last_common);
   [[nodiscard]] bool holding() const { return !held_.empty(); }
 
-  /// What is pushed from now on comes behind what `replay` gives. `source` outlives the queue.
+  /// Behind what is held. What is pushed or held from now on comes behind what `replay` gives. `source` outlives the queue.
   void push_replay(Replay replay, ReplaySource& source);
   [[nodiscard]] bool replaying() const { return replays_ > 0; }
   /// The log that replays read from may change behind `last_common`.
@@ -85,6 +85,7 @@ class SessionQueue {
   static constexpr std::uint64_t item_bytes = 128;
   bool try_send(Item& item);
   void enqueue(Item item);
+  void begin_replay(Item item);
   bool advance_replay();
 
   LocalSocket& socket_;
