@@ -13,20 +13,36 @@ namespace vsync::daemon {
 namespace {
 
 // libzmq's threads read them.
-std::atomic<int> first_kept{INT_MAX};
+std::atomic<int> kept_from_applications{INT_MAX};
+std::atomic<int> kept_from_peers{INT_MAX};
 std::atomic<std::uint64_t> turned_away{0};
+
+/// Applications come by a unix socket, peers by TCP.
+bool is_of_applications(int listener) {
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  return ::getsockopt(listener, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain == AF_UNIX;
+}
+
+/// Whether what was accepted must be closed again.
+bool is_too_much(int listener, int accepted) {
+  return accepted >= kept_from_peers || (is_kept(accepted) && is_of_applications(listener));
+}
 
 }  // namespace
 
-void keep_descriptors_from(int first) { first_kept = first; }
+void keep_descriptors(int from_applications, int from_peers) {
+  kept_from_applications = from_applications;
+  kept_from_peers = from_peers;
+}
 std::uint64_t connections_turned_away() { return turned_away; }
-bool is_kept(int descriptor) { return descriptor >= first_kept; }
+bool is_kept(int descriptor) { return descriptor >= kept_from_applications; }
 
 }  // namespace vsync::daemon
 
 extern "C" __attribute__((visibility("default"))) int accept4(int listener, sockaddr* address, socklen_t* size, int flags) {
   const int accepted = static_cast<int>(::syscall(SYS_accept4, listener, address, size, flags));
-  if (accepted >= 0 && !vsync::daemon::is_kept(accepted)) return accepted;
+  if (accepted >= 0 && !vsync::daemon::is_too_much(listener, accepted)) return accepted;
   if (accepted < 0 && errno != EMFILE && errno != ENFILE) return -1;
   if (accepted >= 0) ::close(accepted);
   ++vsync::daemon::turned_away;

@@ -3,17 +3,18 @@
 // (4.3.4, ipc_listener.cpp: EMFILE is not among the errors it expects), so whoever may connect could stop the daemon by
 // connecting often enough. libzmq can't be told otherwise; therefore this daemon has its own accept4(), which libzmq's calls
 // reach because a program's symbols come before those of libc. It closes what it accepted when too few descriptors remain: the
-// client sees a closed connection and tries again later.
+// client sees a closed connection and tries again later. Peers may have those that are kept from applications, but for the last few,
+// which are for files: a crowd of applications must not keep a daemon out of the cluster.
 
 #include <cstdint>
 
 namespace vsync::daemon {
 
-/// Connections whose descriptor would be `first_kept` or higher are closed at once.
-void keep_descriptors_from(int first_kept);
+/// Connections whose descriptor would be `from_applications` or higher are closed at once, those of peers from `from_peers` on.
+void keep_descriptors(int from_applications, int from_peers);
 /// How many were, since the start. Any thread.
 [[nodiscard]] std::uint64_t connections_turned_away();
-/// Whether `descriptor` is one of those kept for the daemon itself.
+/// Whether `descriptor` is one of those kept from applications.
 [[nodiscard]] bool is_kept(int descriptor);
 
 }  // namespace vsync::daemon

@@ -53,6 +53,9 @@ std::uint64_t random_number() {
   return number;
 }
 
+constexpr std::uint64_t descriptors_for_files = 24;
+constexpr std::uint64_t descriptors_per_address = 10;
+
 // Each application takes a descriptor for its connection and one for its process; some are kept for files and peers.
 void raise_descriptor_limit(const Configuration& configuration) {
   rlimit limit{};
@@ -64,8 +67,9 @@ void raise_descriptor_limit(const Configuration& configuration) {
   }
   std::size_t addresses = 0;
   for (const PeerConfiguration& peer : configuration.peers) addresses += peer.endpoints.size();
-  const std::uint64_t kept = 24 + 10 * addresses;
-  keep_descriptors_from(static_cast<int>(std::min<std::uint64_t>(limit.rlim_cur, INT_MAX) - std::min<std::uint64_t>(kept, limit.rlim_cur / 2)));
+  const std::uint64_t all = std::min<std::uint64_t>(limit.rlim_cur, INT_MAX);
+  const std::uint64_t kept = std::min(descriptors_for_files + descriptors_per_address * addresses, all / 2);
+  keep_descriptors(static_cast<int>(all - kept), static_cast<int>(all - std::min(descriptors_for_files, all / 4)));
 }
 
 void pin_loop(int cpu) {

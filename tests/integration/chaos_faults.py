@@ -5,19 +5,18 @@ import os
 import re
 import resource
 import signal
-import socket
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
 
 import disturbance
+from crowd import Crowd
 from lab import LabError, wait_until
 
 WATCH_EVERY_S = 0.05
 RESTART_AFTER_S = 0.3  # as a supervisor does with a daemon that ended
 LEAVES_WITHIN_S = 20
-CROWD = 250
 CROWD_EVERY_S = 0.2
 MEMORY_SLACK_BYTES = (256 << 10, 16 << 20)
 
@@ -261,34 +260,6 @@ class DaemonFaults(Actor):
 def descriptors(nodes):
     """Enough for a daemon of so many, what it keeps from applications, and some applications."""
     return 100 + 25 * nodes
-
-
-class Crowd:
-    """Connections to a daemon's socket that say nothing."""
-
-    def __init__(self, path):
-        self._path = path
-        self._connections = []
-
-    def press(self):
-        for _ in range(CROWD):
-            one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            try:
-                one.connect(self._path)
-                self._connections.append(one)
-            except OSError:  # nobody listens yet, or so many wait that it is enough
-                one.close()
-                break
-        for one in self._connections[:-CROWD]:
-            one.close()
-        del self._connections[:-CROWD]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for one in self._connections:
-            one.close()
 
 
 def address_space_bytes(pid):
