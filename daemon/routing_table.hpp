@@ -1,6 +1,6 @@
 #pragma once
-// Which sessions want a topic: exact names by hash, patterns one by one, and the answer for each topic remembered until a
-// subscription changes.
+// Which sessions want a topic: exact names by hash, patterns one by one. Where there are patterns, the answer for each topic is
+// remembered until a pattern or that topic's subscribers change.
 
 #include <algorithm>
 #include <cstddef>
@@ -27,9 +27,11 @@ class RoutingTable {
  public:
   /// `name` is a topic or a pattern; adding twice is adding once.
   void add(std::string_view name, Subscriber* subscriber) {
-    auto& list = wire::is_pattern(name) ? pattern(name) : exact(name);
-    if (std::find(list.begin(), list.end(), subscriber) == list.end()) list.push_back(subscriber);
-    remembered_.clear();
+    List& list = wire::is_pattern(name) ? pattern(name) : exact(name);
+    const auto place = std::lower_bound(list.begin(), list.end(), subscriber);
+    if (place != list.end() && *place == subscriber) return;
+    list.insert(place, subscriber);
+    forget(name);
   }
 
   void remove(std::string_view name, Subscriber* subscriber) {
@@ -40,14 +42,18 @@ class RoutingTable {
       std::erase(found->second, subscriber);
       if (found->second.empty()) exact_.erase(found);
     }
-    remembered_.clear();
+    forget(name);
   }
 
-  /// Every subscriber of `topic` once. Holds until the next call.
+  /// Every subscriber of `topic` once, in the order of addresses. Holds until the next call.
   std::span<Subscriber* const> match(std::string_view topic) {
+    if (patterns_.empty()) {
+      const auto list = exact_.find(topic);
+      return list == exact_.end() ? std::span<Subscriber* const>() : list->second;
+    }
     if (auto known = remembered_.find(topic); known != remembered_.end()) return known->second;
-    if (remembered_.size() >= remembered_max) remembered_.clear();
-    std::vector<Subscriber*>& found = remembered_[std::string(topic)];
+    if (remembered_.size() >= remembered_max) remembered_ = {};
+    List& found = remembered_[std::string(topic)];
     if (auto list = exact_.find(topic); list != exact_.end()) found = list->second;
     for (const auto& [name, subscribers] : patterns_) {
       if (wire::matches(name, topic)) found.insert(found.end(), subscribers.begin(), subscribers.end());
@@ -61,7 +67,7 @@ class RoutingTable {
 
  private:
   static constexpr std::size_t remembered_max = 1 << 16;
-  using List = std::vector<Subscriber*>;
+  using List = std::vector<Subscriber*>;  ///< sorted
 
   List& exact(std::string_view name) { return exact_.try_emplace(std::string(name)).first->second; }
   List& pattern(std::string_view name) {
@@ -69,6 +75,14 @@ class RoutingTable {
       if (known == name) return list;
     }
     return patterns_.emplace_back(std::string(name), List{}).second;
+  }
+
+  void forget(std::string_view name) {
+    if (wire::is_pattern(name)) {
+      remembered_ = {};  // emptied it would keep, and each time clear, room for all it ever held
+    } else if (auto known = remembered_.find(name); known != remembered_.end()) {
+      remembered_.erase(known);
+    }
   }
 
   TextMap<List> exact_;

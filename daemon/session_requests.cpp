@@ -64,7 +64,7 @@ void LocalSessions::activate(Session& session, const std::string& group, Subscri
   }
   if (std::exchange(subscription.active, true)) return;
   routes_.add(group, &session);
-  renew_strictness(session);
+  session.waits_for.insert(subscription.deliver_on);
   tell(session, wire::Joined{subscription.request, position});
 }
 

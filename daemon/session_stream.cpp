@@ -207,13 +207,14 @@ void LocalSessions::on(const protocol::GroupViewChanged& changed) {
     if (session == nullptr) continue;
     auto known = session->subscriptions.find(changed.group);
     if (known == session->subscriptions.end()) continue;
+    const bool waited = known->second.active && known->second.deliver_on != wire::DeliverOn::order;
     if (known->second.active) routes_.remove(changed.group, session);
     if (known->second.rejoin) {
       known->second.answered = known->second.active = known->second.leaving = known->second.rejoin = false;
     } else {
       session->subscriptions.erase(known);
     }
-    renew_strictness(*session);
+    if (waited) renew_strictness(*session);  // asks all its subscriptions: a session may have very many, and leave them all at once
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 
 namespace vsync::daemon {
 namespace {
@@ -41,6 +42,24 @@ TEST_F(RoutingTableTest, ARememberedAnswerEndsWithAChange) {
   table.remove(">", &b);
   EXPECT_THAT(table.match("t"), IsEmpty());
   EXPECT_TRUE(table.empty());
+}
+
+TEST_F(RoutingTableTest, ARememberedAnswerEndsWithAChangeOfItsTopic) {
+  table.add(">", &a);
+  EXPECT_THAT(table.match("t"), UnorderedElementsAre(&a));
+  table.add("t", &b);
+  EXPECT_THAT(table.match("t"), UnorderedElementsAre(&a, &b));
+  table.remove("t", &b);
+  EXPECT_THAT(table.match("t"), UnorderedElementsAre(&a));
+}
+
+TEST_F(RoutingTableTest, SubscribersAreNamedInOneOrderWhetherThereArePatternsOrNot) {
+  for (int* each : {&c, &a, &b, &a}) table.add("t", each);
+  EXPECT_TRUE(std::ranges::is_sorted(table.match("t")));
+  EXPECT_EQ(table.match("t").size(), 3u);
+  table.add("t.>", &a);
+  EXPECT_TRUE(std::ranges::is_sorted(table.match("t")));
+  EXPECT_EQ(table.match("t").size(), 3u);
 }
 
 TEST_F(RoutingTableTest, RemovingWhatIsNotThereChangesNothing) {
