@@ -18,6 +18,8 @@ namespace vsync::daemon {
 
 namespace {
 
+constexpr std::size_t lines_bytes_max = 1u << 20;
+
 /// Times of daemons under one system's boot clock compare. Where the system doesn't tell which boot this is, each start has its own.
 std::uint64_t boot_clock() {
   std::uint64_t clock = 0;
@@ -74,30 +76,37 @@ void TraceWriter::stopped(protocol::TimePoint now) {
 
 bool TraceWriter::write() {
   if (trace_.events.empty()) return true;
-  lines_.clear();
+  const bool known_to_be_broken = broken_;
   for (checker::TraceEvent& event : trace_.events) {
     const std::size_t begin = lines_.size();
     checker::append_line(lines_, event);
     lines_ += '\n';
     if (recorder_ != nullptr) recorder_->append(event, std::string_view(lines_).substr(begin));
+    if (lines_.size() >= lines_bytes_max) write_lines();
   }
+  write_lines();
   if (recorder_ != nullptr) recorder_->publish();
   trace_.events.clear();
-  return !file_.valid() || broken_ || write_file();
+  return known_to_be_broken || !broken_;
 }
 
-bool TraceWriter::write_file() {
+// A turn may have very many lines: when a thousand applications join one group, each of as many views names them all.
+void TraceWriter::write_lines() {
+  if (file_.valid() && !broken_) write_file();
+  lines_.clear();
+}
+
+void TraceWriter::write_file() {
   std::string_view rest = lines_;
   while (!rest.empty()) {
     const ssize_t written = ::write(file_.get(), rest.data(), rest.size());
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) {
       broken_ = true;
-      return false;
+      return;
     }
     rest.remove_prefix(static_cast<std::size_t>(written));
   }
-  return true;
 }
 
 }  // namespace vsync::daemon

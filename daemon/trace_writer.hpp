@@ -27,7 +27,8 @@ class TraceWriter {
   bool write();
 
  private:
-  bool write_file();
+  void write_lines();
+  void write_file();
 
   UniqueFd file_;
   FlightRecorder* recorder_;
