@@ -21,6 +21,7 @@
 #include "daemon/log.hpp"
 #include "daemon/peer_links.hpp"
 #include "daemon/service.hpp"
+#include "daemon/spare_memory.hpp"
 #include "daemon/state_store.hpp"
 #include "daemon/trace_writer.hpp"
 #include "protocol/engine.hpp"
@@ -137,6 +138,7 @@ ExitStatus run_daemon(const Configuration& configuration) {
     sessions.set_trace_dump([&recorder, &loop](auto done) { return recorder->dump(loop.get(), std::move(done)); });
   }
   Service service(loop.get());
+  const SpareMemory spare_memory(loop.get());
   EngineLoop driver(loop.get(), configuration,
                     {engine, store, peers, socket, sessions, trace ? &*trace : nullptr, recorder ? &*recorder : nullptr, service, counters,
                      log});
