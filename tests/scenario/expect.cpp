@@ -1,10 +1,10 @@
 // Scripts: what is expected and shown.
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "checker/names.hpp"
+#include "protocol/directory.hpp"
 #include "protocol/durable_log.hpp"
 #include "tests/scenario/script.hpp"
 
@@ -14,12 +14,6 @@ using protocol::ComponentState;
 using simulation::Host;
 
 namespace {
-
-std::uint64_t number(const std::string& text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 const char* name_of(ComponentState state) {
   switch (state) {
@@ -63,6 +57,16 @@ std::string Script::view_at(Host host) const {
     text += member.node.name;
   }
   return text;
+}
+
+std::string Script::members_of(const std::string& group, const simulation::Node& node) const {
+  std::string text;
+  for (const auto& [name, index] : sessions_) {
+    if (!node.running() || !node.engine().directory().is_member(world_->sessions()[index].id(), group)) continue;
+    if (!text.empty()) text += ',';
+    text += name;
+  }
+  return text.empty() ? "nobody" : text;
 }
 
 std::size_t Script::count_of(Host host, const std::function<bool(const checker::TraceBody&)>& what) const {
@@ -117,6 +121,11 @@ void Script::expect_node(const Words& words, Host host) {
   } else if (what == "views") {  // expect views 2 at a
     const std::size_t views = count_of(host, [](const checker::TraceBody& body) { return std::holds_alternative<checker::ViewInstalled>(body); });
     check(views == number(words[2]), name + " installed " + std::to_string(views) + " views");
+  } else if (what == "members") {  // expect members g s1,s2 at a: the living
+    check(members_of(words[2], node) == words[3], name + " has " + members_of(words[2], node));
+  } else if (what == "at-most") {  // expect at-most 9 ballots at a: that it answered
+    const std::size_t ballots = count_of(host, [](const checker::TraceBody& body) { return std::holds_alternative<checker::AnsweredBallot>(body); });
+    check(ballots <= number(words[2]), name + " answered " + std::to_string(ballots) + " ballots");
   } else if (what == "sequencer") {  // expect sequencer b at a
     const auto status = node.engine().status();
     const std::string sequencer = status.sequencer && status.view ? status.view->at(*status.sequencer).node.name : "nobody";

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "tests/scenario/script.hpp"
+#include "tests/scenario/variants.hpp"
 
 namespace {
 
@@ -33,14 +34,22 @@ int run(const std::string& file, bool update) {
   bool found = false;
   const std::string text = read(file, found);
   if (!found) return std::printf("%s: no such script\n", file.c_str()), 2;
-  std::vector<vsync::scenario::Failure> failures;
-  const std::string transcript = vsync::scenario::Script(text).run(failures);
-  for (const auto& failure : failures) std::printf("%s:%zu: %s\n", file.c_str(), failure.line, failure.text.c_str());
+  std::string transcript;
+  bool failed = false;
+  for (const auto& [title, variant] : vsync::scenario::variants_of(text)) {
+    std::vector<vsync::scenario::Failure> failures;
+    if (!title.empty()) transcript += "== " + title + "\n";
+    transcript += vsync::scenario::Script(variant, title.empty()).run(failures);
+    for (const auto& failure : failures) {
+      std::printf("%s:%zu: %s%s%s\n", file.c_str(), failure.line, title.c_str(), title.empty() ? "" : ": ", failure.text.c_str());
+    }
+    failed = failed || !failures.empty();
+  }
   const std::string expected_file = file.substr(0, file.rfind('.')) + ".expected";
-  if (update && failures.empty()) std::ofstream(expected_file) << transcript;
+  if (update && !failed) std::ofstream(expected_file) << transcript;
   const std::string expected = read(expected_file, found);
   if (expected != transcript) tell_difference(expected, transcript);
-  return failures.empty() && expected == transcript ? 0 : 1;
+  return !failed && expected == transcript ? 0 : 1;
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
-// Scripts: commands that act. Expectations stand in expect.cpp.
+// Scripts: what is done to nodes, network and sessions. What is done to single frames, or when they come, stands in frames.cpp.
 
 #include "tests/scenario/script.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
+#include <utility>
 
 #include "checker/check.hpp"
 
@@ -16,10 +16,6 @@ using simulation::Host;
 using simulation::World;
 
 namespace {
-
-constexpr std::array<const char*, std::variant_size_v<protocol::Body>> frame_names = {
-    "Heartbeat", "Data",   "Order",    "Ack",    "FetchData",      "FetchOrder", "Prepare", "Answer",  "Refused",
-    "Gather",    "Gathered", "Accept", "AcceptedBallot", "Decided", "Form",       "Formed",  "Snapshot"};
 
 constexpr Duration pump_every = 10ms;
 constexpr Duration settle_bound = 30s;
@@ -34,24 +30,19 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
+}  // namespace
+
 std::uint64_t number(const std::string& text) {
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
 }
 
-/// An order record that ends a term has a name of its own.
-std::string name_of(const protocol::Body& body) {
-  const auto* order = std::get_if<protocol::Order>(&body);
-  return order != nullptr && order->hand_off ? "HandOff" : frame_names[body.index()];
-}
-
-/// "300ms", "2s".
 Duration duration(const std::string& text) {
-  return text.ends_with("ms") ? Duration(std::chrono::milliseconds(number(text))) : Duration(std::chrono::seconds(number(text)));
+  if (text.ends_with("us")) return std::chrono::microseconds(number(text));
+  if (text.ends_with("ms")) return std::chrono::milliseconds(number(text));
+  return std::chrono::seconds(number(text));
 }
-
-}  // namespace
 
 std::string Script::run(std::vector<Failure>& failures) {
   failures_ = &failures;
@@ -61,7 +52,7 @@ std::string Script::run(std::vector<Failure>& failures) {
     const std::string line = raw.substr(0, raw.find('#'));
     const Words words = split(line, ' ');
     if (words.empty()) continue;
-    transcript_ << "> " << line.substr(0, line.find_last_not_of(' ') + 1) << "\n";
+    if (echo_) transcript_ << "> " << line.substr(0, line.find_last_not_of(' ') + 1) << "\n";
     command(words);
   }
   judge();
@@ -82,7 +73,9 @@ void Script::command(const Words& words) {
   }
   if (words[0] == "expect") return expect(words);
   if (words[0] == "show") return show();
-  if (!act_on_nodes(words) && !act_on_network(words) && !act_on_sessions(words)) fail("unknown command");
+  if (!act_on_nodes(words) && !act_on_network(words) && !act_on_frames(words) && !act_on_sessions(words) && !act_in_time(words)) {
+    fail("unknown command");
+  }
 }
 
 void Script::configure(const Words& words) {
@@ -112,31 +105,13 @@ void Script::build() {
   options_.network.break_after_min = options_.network.break_after_max = 1s;
   options_.write_min = options_.write_max = 1ms;
   world_ = std::make_unique<World>(options_, 1);
-  world_->network().filter = [this](Host from, Host to, const protocol::Frame& frame) { return loses(from, to, frame); };
+  world_->network().filter = [this](Host from, Host to, const simulation::FramePtr& frame) { return loses(from, to, frame); };
   pump();
 }
 
 void Script::pump() {
   for (simulation::Session& session : world_->sessions()) session.pump(world_->nodes());
   world_->schedule().after(pump_every, [this] { pump(); });
-}
-
-bool Script::loses(Host from, Host to, const protocol::Frame& frame) {
-  for (Drop& drop : drops_) {
-    const bool meant = drop.left != 0 && (drop.frame == "everything" || drop.frame == name_of(frame.body)) &&
-                       (!drop.from || *drop.from == from) && (!drop.to || *drop.to == to);
-    if (!meant) continue;
-    if (drop.left > 0) --drop.left;
-    if (drop.kills && drop.left == 0) {
-      drop.left = -1;  // and nothing of the same kind leaves in the moment before it dies
-      world_->schedule().after(Duration{}, [this, from, process = world_->nodes()[from].process()] {
-        if (world_->nodes()[from].process() == process) world_->kill(from);
-      });
-      return true;
-    }
-    if (!drop.kills) return true;
-  }
-  return false;
 }
 
 bool Script::act_on_nodes(const Words& words) {
@@ -149,11 +124,7 @@ bool Script::act_on_nodes(const Words& words) {
   };
   const bool no_disk = words.back() == "no-disk";
   if (what == "start" || what == "restart") {
-    // What dropped a former process's frames has nothing to say about the new one.
-    return each([&](Host h) {
-      std::erase_if(drops_, [&](const Drop& drop) { return drop.kills && drop.left < 0 && drop.from == h; });
-      world_->start(h, !no_disk);
-    });
+    return each([&](Host h) { world_->start(h, !no_disk); });
   }
   if (what == "crash") return each([&](Host h) { world_->kill(h); });
   if (what == "power-off") return each([&](Host h) { world_->kill(h, false); });
@@ -163,20 +134,40 @@ bool Script::act_on_nodes(const Words& words) {
   if (what == "force") return each([&](Host h) { world_->nodes()[h].force_primary(); });
   if (what == "discard") return each([&](Host h) { world_->nodes()[h].discard(); });
   if (what == "bootstrap") return each([&](Host h) { world_->nodes()[h].bootstrap(); });
-  if (what == "run") return world_->run_for(duration(words[1])), true;
-  if (what == "settle") {  // of those that are up
-    const bool done = world_->run_until(world_->schedule().now() + settle_bound, [this] {
-      world_->forget_the_dead();
-      for (Host h = 0; h < names_.size(); ++h) {
-        if (!world_->nodes()[h].running()) world_->let_die(h);
-      }
-      return world_->settled();
-    });
-    check(done, "not settled within 30 s: " + world_->unsettled());
-    world_->forget_the_dead();
-    return true;
-  }
   return false;
+}
+
+bool Script::act_in_time(const Words& words) {
+  if (words[0] == "run") return world_->run_for(duration(words[1])), true;
+  if (words[0] == "every" && words[1] == "nothing") return ++everys_ended_, true;
+  if (words[0] == "every") return again(duration(words[1]), {words.begin() + 2, words.end()}, line_, everys_ended_), true;
+  if (words[0] != "settle") return false;
+  const Duration bound = words.size() > 1 ? duration(words[1]) : settle_bound;
+  const bool done = world_->run_until(world_->schedule().now() + bound, [this] {
+    world_->forget_the_dead();
+    for (Host h = 0; h < names_.size(); ++h) {
+      if (!world_->nodes()[h].running()) world_->let_die(h);
+    }
+    return world_->settled();
+  });
+  check(done, "not settled in time: " + world_->unsettled());
+  check(!done || world_->directories_equal(), "the directories differ");
+  world_->forget_the_dead();
+  return true;
+}
+
+void Script::do_later(Duration after, const Words& words, std::size_t line) {
+  world_->schedule().after(after, [this, words, line] {
+    const std::size_t now = std::exchange(line_, line);
+    command(words);
+    line_ = now;
+  });
+}
+
+void Script::again(Duration period, const Words& words, std::size_t line, std::uint64_t until) {
+  if (everys_ended_ != until) return;
+  do_later(Duration{}, words, line);
+  world_->schedule().after(period, [this, period, words, line, until] { again(period, words, line, until); });
 }
 
 bool Script::act_on_network(const Words& words) {
@@ -206,20 +197,8 @@ bool Script::act_on_network(const Words& words) {
     network.mend_all();
   } else if (what == "reset") {
     network.reset(host(words[1]), host(words[2]));
-  } else if (what == "drop" && words[1] == "nothing") {
-    drops_.clear();
-  } else if (what == "drop" || what == "stop") {
-    // drop next|all FRAME [from X] [to Y];  stop X before [N] FRAME
-    Drop drop;
-    if (what == "drop") {
-      drop.frame = words[2];
-      drop.left = words[1] == "next" ? 1 : -1;
-      for (std::size_t i = 3; i + 1 < words.size(); i += 2) (words[i] == "from" ? drop.from : drop.to) = host(words[i + 1]);
-    } else {
-      drop = {.frame = words.back(), .from = host(words[1]), .to = {}, .left = 1, .kills = true};
-      if (words.size() == 5) drop.left = static_cast<int>(number(words[3]));
-    }
-    drops_.push_back(drop);
+  } else if (what == "delay") {  // delay 200ms: from now on, each frame
+    network.options().delay_min = network.options().delay_max = duration(words[1]);
   } else {
     return false;
   }
@@ -242,13 +221,13 @@ bool Script::act_on_sessions(const Words& words) {
     check(session(words[1]).join(world_->nodes(), words[2]), "refused");
   } else if (what == "leave-group") {
     check(session(words[1]).leave_group(world_->nodes(), words[2]), "refused");
-  } else if (what == "publish") {  // publish s1 3 [level]: a run of three
+  } else if (what == "publish") {  // publish s1 3 [LEVEL [BYTES]]: a run of three
     const auto level = level_of(words.size() > 3 ? words[3] : "agreed");
     if (!level) {
       fail("no level " + words[3]);
       return true;
     }
-    session(words[1]).add_run(static_cast<std::uint32_t>(number(words[2])), *level, 16);
+    session(words[1]).add_run(static_cast<std::uint32_t>(number(words[2])), *level, words.size() > 4 ? number(words[4]) : 16);
     session(words[1]).send_unsent(world_->nodes());
   } else {
     return false;
@@ -270,6 +249,10 @@ void Script::part(const std::string& name) {
 
 void Script::judge() {
   if (!world_) return fail("a script without nodes");
+  for (const When& when : whens_) failures_->push_back({when.line, "never came"});
+  for (const Doomed& doomed : doomed_) {
+    if (doomed.fate == Fate::kills_its_sender) failures_->push_back({doomed.line, "never came"});
+  }
   for (const checker::Violation& violation : checker::check(world_->trace(), {.lease = options_.config.lease, .liveness = {}})) {
     fail(violation.property + ": " + violation.text);
   }

@@ -11,6 +11,9 @@
 
 namespace vsync::simulation {
 
+/// The name of a host: a to z, then A to Z.
+[[nodiscard]] char letter_of(Host host);
+
 enum class FaultKind : std::uint8_t {
   crash,         ///< a process is killed, comes back with its disk
   power_off,     ///< a whole host goes silent, comes back with its disk

@@ -19,7 +19,7 @@ Network::Network(std::size_t hosts, NetworkOptions options, Random random, Sched
       channels_(hosts * hosts * 2) {}
 
 void Network::send(Host from, Host to, FramePtr frame, bool bulk) {
-  if (filter && filter(from, to, *frame)) return;
+  if (filter && filter(from, to, frame)) return;
   if (!pair(from, to).connected || random_.chance(options_.loss_permille)) return;
   if (bulk && full_[index(from, to)] > 0) return;
   if (random_.chance(options_.duplicate_permille)) put_under_way(from, to, frame, bulk);

@@ -69,7 +69,7 @@ class Network {
 
   NetworkOptions& options() { return options_; }
   /// True: the frame is lost. For scenarios.
-  std::function<bool(Host from, Host to, const protocol::Frame&)> filter;
+  std::function<bool(Host from, Host to, const FramePtr&)> filter;
 
  private:
   struct Channel {

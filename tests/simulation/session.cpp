@@ -207,7 +207,7 @@ std::string Session::waits_for() const {
                      std::to_string(unresolved_.front().first_n) + ", " + (unresolved_.front().sent ? "sent, " : "not sent, ");
   if (!home_) return text + "without a daemon";
   text += state_ == State::open ? "open at " : "opening at ";
-  text += static_cast<char>('a' + *home_);
+  text += letter_of(*home_);
   return wait_for_writable_ ? text + ", waiting for Writable" : text;
 }
 

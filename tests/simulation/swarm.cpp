@@ -163,8 +163,8 @@ std::string describe(const SwarmOptions& options) {
   std::string text = std::to_string(options.nodes.size()) + " nodes" + (options.bootstrap ? " (bootstrapped)" : "");
   for (std::size_t i = 0; i < options.nodes.size(); ++i) {
     const NodeOptions& node = options.nodes[i];
-    if (node.weight != 1) text += std::string(", ") + static_cast<char>('a' + i) + " weighs " + std::to_string(node.weight);
-    if (node.witness) text += std::string(", ") + static_cast<char>('a' + i) + " is a witness";
+    if (node.weight != 1) text += std::string(", ") + letter_of(i) + " weighs " + std::to_string(node.weight);
+    if (node.witness) text += std::string(", ") + letter_of(i) + " is a witness";
   }
   if (options.upgrades) text += ", upgraded on the way";
   text += ", " + std::to_string(options.sessions) + " sessions acting every " + in_milliseconds(options.act_every);

@@ -31,15 +31,15 @@ World::World(const SwarmOptions& options, std::uint64_t seed)
     config.witness = options_.nodes[host].witness;
     config.tie_breaker = options_.nodes[host].tie_breaker;
     for (Host peer = 0; peer < options_.nodes.size(); ++peer) {
-      if (peer != host) config.peers.emplace_back(1, static_cast<char>('a' + peer));
+      if (peer != host) config.peers.emplace_back(1, letter_of(peer));
     }
-    nodes_.emplace_back(host, std::string(1, static_cast<char>('a' + host)), options_.nodes[host], config, random_.fork(), around_);
+    nodes_.emplace_back(host, std::string(1, letter_of(host)), options_.nodes[host], config, random_.fork(), around_);
     nodes_.back().disk().write_min = options_.write_min;
     nodes_.back().disk().write_max = options_.write_max;
   }
 }
 
-Host World::host_of(const std::string& name) const { return static_cast<Host>(name.front() - 'a'); }
+Host World::host_of(const std::string& name) const { return static_cast<Host>(name.front() >= 'a' ? name.front() - 'a' : name.front() - 'A' + 26); }
 
 Session& World::add_session() { return sessions_.emplace_back(sessions_.size(), options_, random_.fork()); }
 
