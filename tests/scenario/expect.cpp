@@ -94,7 +94,8 @@ void Script::expect(const Words& words) {
     return expect_session(words);
   }
   const auto at = std::find(words.begin(), words.end(), "at");
-  for (auto name = at == words.end() ? words.begin() + 2 : at + 1; name != words.end(); ++name) expect_node(words, host(*name));
+  const auto first = at == words.end() ? 2 : at - words.begin() + 1;
+  for (const Host host : hosts_from(words, static_cast<std::size_t>(first))) expect_node(words, host);
 }
 
 void Script::expect_node(const Words& words, Host host) {
@@ -102,7 +103,7 @@ void Script::expect_node(const Words& words, Host host) {
   const std::string& name = names_[host];
   const auto& node = world_->nodes()[host];
   if (what == "view") {
-    check(view_at(host) == words[2], name + " has " + view_at(host));
+    check(view_at(host) == listed(words[2]), name + " has " + view_at(host));
   } else if (what == "primary" || what == "blocked" || what == "joining") {
     const std::string state = node.running() ? name_of(node.engine().status().component) : "not running";
     check(state == what, name + " is " + state);
@@ -147,9 +148,9 @@ void Script::expect_session(const Words& words) {
   const protocol::SessionId id = session(words[2]).id();
   const std::uint64_t n = words.size() > 3 ? number(words[3]) : 1;
   if (what == "delivered") {
-    for (std::size_t i = 5; i < words.size(); ++i) {  // delivered s1 N at a b
-      const std::uint64_t times = delivered_at(host(words[i]), id, n);
-      check(times == 1, words[i] + " delivered it " + std::to_string(times) + " times");
+    for (const Host host : hosts_from(words, 5)) {  // delivered s1 N at a b
+      const std::uint64_t times = delivered_at(host, id, n);
+      check(times == 1, names_[host] + " delivered it " + std::to_string(times) + " times");
     }
     return;
   }
@@ -163,12 +164,12 @@ void Script::expect_session(const Words& words) {
     return;
   }
   if (what == "kept") {  // kept s1 N at a b: in the durable log
-    for (std::size_t i = 5; i < words.size(); ++i) {
-      const auto& log = world_->nodes()[host(words[i])].engine().durable_log().entries(protocol::Lane{});
+    for (const Host host : hosts_from(words, 5)) {
+      const auto& log = world_->nodes()[host].engine().durable_log().entries(protocol::Lane{});
       const auto times = std::count_if(log.begin(), log.end(), [&](const protocol::LogEntry& entry) {
         return entry.chunk.session == id && n >= entry.chunk.first_n && n < entry.chunk.first_n + entry.chunk.count;
       });
-      check(times == 1, words[i] + " has it in its log " + std::to_string(times) + " times");
+      check(times == 1, names_[host] + " has it in its log " + std::to_string(times) + " times");
     }
     return;
   }
@@ -180,6 +181,18 @@ void Script::expect_session(const Words& words) {
   const auto outcome = session(words[2]).outcome_of(n);
   const std::string is = outcome ? name_of(*outcome) : "open";
   check(is == what, "it is " + is);
+}
+
+// Every view that a node installed, in turn.
+void Script::show_views() {
+  for (const std::string& name : names_) {
+    transcript_ << "  " << name << ":";
+    for (const checker::TraceEvent& event : world_->trace().events) {
+      const auto* installed = std::get_if<checker::ViewInstalled>(&event.body);
+      if (event.node.name == name && installed != nullptr) transcript_ << " " << checker::name_of(installed->view);
+    }
+    transcript_ << "\n";
+  }
 }
 
 void Script::show() {

@@ -32,6 +32,18 @@ std::vector<std::string> split(const std::string& text, char separator) {
 
 }  // namespace
 
+// "a..d" is "a,b,c,d".
+std::string listed(const std::string& names) {
+  if (names.size() != 4 || names.substr(1, 2) != "..") return names;
+  std::string all;
+  for (Host h = 0; h < 52; ++h) {
+    const char letter = simulation::letter_of(h);
+    const bool in = all.empty() ? letter == names[0] : all.back() != names[3];
+    if (in) all += (all.empty() ? "" : ",") + std::string(1, letter);
+  }
+  return all;
+}
+
 std::uint64_t number(const std::string& text) {
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
@@ -72,7 +84,7 @@ void Script::command(const Words& words) {
     build();
   }
   if (words[0] == "expect") return expect(words);
-  if (words[0] == "show") return show();
+  if (words[0] == "show") return words.size() > 1 ? show_views() : show();
   if (!act_on_nodes(words) && !act_on_network(words) && !act_on_frames(words) && !act_on_sessions(words) && !act_in_time(words)) {
     fail("unknown command");
   }
@@ -80,7 +92,9 @@ void Script::command(const Words& words) {
 
 void Script::configure(const Words& words) {
   if (words[0] == "nodes") {
-    names_.assign(words.begin() + 1, words.end());
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      for (std::string& name : split(listed(words[i]), ',')) names_.push_back(std::move(name));
+    }
     options_.nodes.resize(names_.size());
   } else if (words[0] == "weight") {
     options_.nodes[host(words[1])].weight = static_cast<std::uint32_t>(number(words[2]));
@@ -92,6 +106,8 @@ void Script::configure(const Words& words) {
     }
   } else if (words[1] == "window-messages") {
     options_.config.window_messages = number(words[2]);
+  } else if (words[1] == "disk") {  // how long a write takes
+    write_ = duration(words[2]);
   } else if (words[1] == "session-expires") {
     options_.config.session_expires_after = duration(words[2]);
   } else {
@@ -103,7 +119,7 @@ void Script::build() {
   options_.network.delay_min = options_.network.delay_max = 500us;
   options_.network.dial_every_min = options_.network.dial_every_max = 30ms;
   options_.network.break_after_min = options_.network.break_after_max = 1s;
-  options_.write_min = options_.write_max = 1ms;
+  options_.write_min = options_.write_max = write_;
   world_ = std::make_unique<World>(options_, 1);
   world_->network().filter = [this](Host from, Host to, const simulation::FramePtr& frame) { return loses(from, to, frame); };
   pump();
@@ -116,13 +132,12 @@ void Script::pump() {
 
 bool Script::act_on_nodes(const Words& words) {
   const std::string& what = words[0];
+  const bool no_disk = words.back() == "no-disk";
   const auto each = [&](auto act) {
-    for (std::size_t i = 1; i < words.size(); ++i) {
-      if (words[i] != "no-disk") act(host(words[i]));
-    }
+    const Words named(words.begin(), words.end() - (no_disk ? 1 : 0));
+    for (const Host h : hosts_from(named, 1)) act(h);
     return true;
   };
-  const bool no_disk = words.back() == "no-disk";
   if (what == "start" || what == "restart") {
     return each([&](Host h) { world_->start(h, !no_disk); });
   }
@@ -181,18 +196,18 @@ bool Script::act_on_network(const Words& words) {
       }
     }
   };
-  if (what == "partition") {  // partition a,b | c | d
-    std::vector<std::string> sides;
-    for (std::size_t i = 1; i < words.size(); ++i) {
-      if (words[i] != "|") sides.push_back(words[i]);
-    }
+  if (what == "partition") {  // partition a,b|c|d
+    std::string all;
+    for (std::size_t i = 1; i < words.size(); ++i) all += words[i];
+    const std::vector<std::string> sides = split(all, '|');
     for (std::size_t i = 0; i < sides.size(); ++i) {
       for (std::size_t j = i + 1; j < sides.size(); ++j) cut_between(sides[i], sides[j], true);
     }
   } else if (what == "cut") {
     cut_between(words[1], words[2], true);
-  } else if (what == "one-way") {  // one-way a > b: what a says reaches b, but not the other way round
-    cut_between(words[3], words[1], false);
+  } else if (what == "one-way") {  // one-way a>b: what a says reaches b, but not the other way round
+    const std::vector<std::string> ends = split(words[1] + (words.size() > 3 ? words[2] + words[3] : ""), '>');
+    cut_between(ends.back(), ends.front(), false);
   } else if (what == "heal") {
     network.mend_all();
   } else if (what == "reset") {
@@ -270,7 +285,15 @@ Host Script::host(const std::string& name) {
 
 std::vector<Host> Script::hosts(const std::string& names) {
   std::vector<Host> found;
-  for (const std::string& name : split(names, ',')) found.push_back(host(name));
+  for (const std::string& name : split(listed(names), ',')) found.push_back(host(name));
+  return found;
+}
+
+std::vector<Host> Script::hosts_from(const Words& words, std::size_t first) {
+  std::vector<Host> found;
+  for (std::size_t i = first; i < words.size(); ++i) {
+    for (const Host h : hosts(words[i])) found.push_back(h);
+  }
   return found;
 }
 

@@ -18,6 +18,7 @@
 namespace vsync::scenario {
 
 [[nodiscard]] std::optional<protocol::Level> level_of(const std::string& word);
+[[nodiscard]] std::string listed(const std::string& names);
 [[nodiscard]] std::uint64_t number(const std::string& text);
 /// "300ms", "2s", "50us".
 [[nodiscard]] protocol::Duration duration(const std::string& text);
@@ -72,6 +73,7 @@ class Script {
   void expect_node(const Words& words, simulation::Host host);
   void expect_session(const Words& words);
   void show();
+  void show_views();
   void judge();
   void build();
 
@@ -88,6 +90,7 @@ class Script {
 
   [[nodiscard]] simulation::Host host(const std::string& name);
   [[nodiscard]] std::vector<simulation::Host> hosts(const std::string& names);
+  [[nodiscard]] std::vector<simulation::Host> hosts_from(const Words& words, std::size_t first);
   [[nodiscard]] simulation::Session& session(const std::string& name);
   [[nodiscard]] std::string view_at(simulation::Host host) const;
   [[nodiscard]] std::string members_of(const std::string& group, const simulation::Node& node) const;
@@ -98,6 +101,7 @@ class Script {
   std::string text_;
   bool echo_;
   simulation::SwarmOptions options_;
+  protocol::Duration write_ = std::chrono::milliseconds(1);
   std::vector<std::string> names_;
   std::unique_ptr<simulation::World> world_;
   std::map<std::string, std::size_t> sessions_;
