@@ -152,8 +152,11 @@ std::uint32_t Engine::Parts::recent_exclusions(const std::string& name) const {
   return record == exclusions.end() || now - record->second.last > exclusions_forgotten_after ? 0 : record->second.count;
 }
 
+// Hosts that come back together (the side of a partition that blocked) are heard by all one after the other, within a few heartbeats. They
+// are admitted in one view: whoever is ripe waits for those that will be a moment later.
 std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
   std::vector<NodeId> joiners;
+  std::optional<TimePoint> first_ripe, next_ripe;
   for (const auto& [name, peer] : detector.peers()) {
     const NodeId& node = peer.node;
     if (in_view->view.rank_of(node)) continue;
@@ -172,8 +175,12 @@ std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
     }
     const TimePoint since = mutual_since.try_emplace(name, now).first->second;
     const std::uint32_t repeats = std::min(recent_exclusions(name), 5u);
-    if (now - since >= config.admit_after * (repeats > 1 ? 1 << (repeats - 1) : 1)) joiners.push_back(node);
+    const TimePoint ripe = since + config.admit_after * (repeats > 1 ? 1 << (repeats - 1) : 1);
+    if (now >= ripe) joiners.push_back(node);
+    std::optional<TimePoint>& earliest = now >= ripe ? first_ripe : next_ripe;
+    earliest = std::min(earliest.value_or(ripe), ripe);
   }
+  if (first_ripe && next_ripe && *next_ripe <= *first_ripe + config.suspect_after_min / 2) joiners.clear();
   return joiners;
 }
 
