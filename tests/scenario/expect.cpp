@@ -71,9 +71,8 @@ std::string Script::members_of(const std::string& group, const simulation::Node&
 
 std::size_t Script::count_of(Host host, const std::function<bool(const checker::TraceBody&)>& what) const {
   return static_cast<std::size_t>(
-      std::count_if(world_->trace().events.begin(), world_->trace().events.end(), [&](const checker::TraceEvent& event) {
-        return event.node.name == names_[host] && what(event.body);
-      }));
+      std::count_if(world_->trace().events.begin(), world_->trace().events.end(),
+                    [&](const checker::TraceEvent& event) { return event.node.name == names_[host] && what(event.body); }));
 }
 
 std::uint64_t Script::delivered_at(Host host, const protocol::SessionId& session, std::uint64_t n) const {
@@ -89,8 +88,8 @@ std::uint64_t Script::delivered_at(Host host, const protocol::SessionId& session
 void Script::expect(const Words& words) {
   if (words.size() < 3) return fail("expect what?");
   const std::string& what = words[1];
-  if (what == "delivered" || what == "kept" || what == "in-vain" || what == "nowhere" || what == "ok" || what == "rejected" || what == "expired" || what == "open" ||
-      what == "ended") {
+  if (what == "delivered" || what == "kept" || what == "in-vain" || what == "nowhere" || what == "ok" || what == "rejected" ||
+      what == "expired" || what == "open" || what == "ended") {
     return expect_session(words);
   }
   const auto at = std::find(words.begin(), words.end(), "at");
@@ -120,12 +119,14 @@ void Script::expect_node(const Words& words, Host host) {
     for (const std::string& each : node.engine().status().parted) from += (from.empty() ? "" : ",") + each;
     check(from == (what == "parted" ? words[2] : ""), name + " is parted from " + (from.empty() ? "nobody" : from));
   } else if (what == "views") {  // expect views 2 at a
-    const std::size_t views = count_of(host, [](const checker::TraceBody& body) { return std::holds_alternative<checker::ViewInstalled>(body); });
+    const std::size_t views =
+        count_of(host, [](const checker::TraceBody& body) { return std::holds_alternative<checker::ViewInstalled>(body); });
     check(views == number(words[2]), name + " installed " + std::to_string(views) + " views");
   } else if (what == "members") {  // expect members g s1,s2 at a: the living
     check(members_of(words[2], node) == words[3], name + " has " + members_of(words[2], node));
   } else if (what == "at-most") {  // expect at-most 9 ballots at a: that it answered
-    const std::size_t ballots = count_of(host, [](const checker::TraceBody& body) { return std::holds_alternative<checker::AnsweredBallot>(body); });
+    const std::size_t ballots =
+        count_of(host, [](const checker::TraceBody& body) { return std::holds_alternative<checker::AnsweredBallot>(body); });
     check(ballots <= number(words[2]), name + " answered " + std::to_string(ballots) + " ballots");
   } else if (what == "sequencer") {  // expect sequencer b at a
     const auto status = node.engine().status();

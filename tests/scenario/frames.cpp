@@ -17,8 +17,8 @@ using simulation::Host;
 namespace {
 
 constexpr std::array<const char*, 19> types = {
-    "Heartbeat", "Data",     "Order",  "Ack",            "FetchData", "FetchOrder", "Prepare", "Answer",   "Refused", "Gather",
-    "Gathered",  "Accept",   "AcceptedBallot", "Decided", "Form",     "Formed",     "Snapshot", "FetchLog", "LogPart"};
+    "Heartbeat", "Data",   "Order",          "Ack",     "FetchData", "FetchOrder", "Prepare",  "Answer",   "Refused", "Gather",
+    "Gathered",  "Accept", "AcceptedBallot", "Decided", "Form",      "Formed",     "Snapshot", "FetchLog", "LogPart"};
 static_assert(std::variant_size_v<protocol::Body> == types.size());
 
 /// An order record that ends a term has a name of its own.
@@ -32,10 +32,12 @@ std::string type_of(const protocol::Body& body) {
 // [N] FRAME [from a] [to b]
 Script::Frames Script::frames_in(const Words& words, std::size_t& at) {
   Frames frames;
-  if (at < words.size() && std::isdigit(static_cast<unsigned char>(words[at].front()))) frames.left = static_cast<int>(number(words[at++]));
+  if (at < words.size() && std::isdigit(static_cast<unsigned char>(words[at].front())))
+    frames.left = static_cast<int>(number(words[at++]));
   if (at == words.size()) return fail("which frames?"), frames;
   frames.type = words[at++];
-  const bool known = frames.type == "everything" || frames.type == "HandOff" || std::find(types.begin(), types.end(), frames.type) != types.end();
+  const bool known = frames.type == "everything" || frames.type == "HandOff" ||
+                     std::find(types.begin(), types.end(), frames.type) != types.end();
   check(known, "no frame " + frames.type);
   for (; at + 1 < words.size() && (words[at] == "from" || words[at] == "to"); at += 2) {
     (words[at] == "from" ? frames.from : frames.to) = host(words[at + 1]);
@@ -75,8 +77,8 @@ bool Script::loses(Host from, Host to, const FramePtr& frame) {
   if (dying_.contains(from)) return true;
   // Whether it is one of them, and the last that counts.
   const auto is = [&](const Frames& frames) {
-    return frames.left != 0 && (frames.type == "everything" || frames.type == type_of(frame->body)) && (!frames.from || *frames.from == from) &&
-           (!frames.to || *frames.to == to);
+    return frames.left != 0 && (frames.type == "everything" || frames.type == type_of(frame->body)) &&
+           (!frames.from || *frames.from == from) && (!frames.to || *frames.to == to);
   };
   const auto last = [](Frames& frames) { return frames.left > 0 && --frames.left == 0; };
   for (auto doomed = doomed_.begin(); doomed != doomed_.end(); ++doomed) {

@@ -25,7 +25,8 @@ void tell_difference(const std::string& expected, const std::string& got) {
     const bool more_right = static_cast<bool>(std::getline(right, b));
     if (!more_left && !more_right) return;
     if (more_left && more_right && a == b) continue;
-    std::printf("line %d of the transcript:\n- %s\n+ %s\n", line, more_left ? a.c_str() : "(end)", more_right ? b.c_str() : "(end)");
+    std::printf("line %d of the transcript:\n- %s\n+ %s\n", line, more_left ? a.c_str() : "(end)",
+                more_right ? b.c_str() : "(end)");
     return;
   }
 }

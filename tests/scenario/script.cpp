@@ -106,6 +106,8 @@ void Script::configure(const Words& words) {
     }
   } else if (words[1] == "window-messages") {
     options_.config.window_messages = number(words[2]);
+  } else if (words[1] == "seed") {  // delays by chance instead of fixed ones
+    seed_ = number(words[2]);
   } else if (words[1] == "disk") {  // how long a write takes
     write_ = duration(words[2]);
   } else if (words[1] == "session-expires") {
@@ -116,11 +118,15 @@ void Script::configure(const Words& words) {
 }
 
 void Script::build() {
-  options_.network.delay_min = options_.network.delay_max = 500us;
-  options_.network.dial_every_min = options_.network.dial_every_max = 30ms;
-  options_.network.break_after_min = options_.network.break_after_max = 1s;
+  if (seed_) {
+    options_.network.delay_max = 20ms;
+  } else {
+    options_.network.delay_min = options_.network.delay_max = 500us;
+    options_.network.dial_every_min = options_.network.dial_every_max = 30ms;
+    options_.network.break_after_min = options_.network.break_after_max = 1s;
+  }
   options_.write_min = options_.write_max = write_;
-  world_ = std::make_unique<World>(options_, 1);
+  world_ = std::make_unique<World>(options_, seed_.value_or(1));
   world_->network().filter = [this](Host from, Host to, const simulation::FramePtr& frame) { return loses(from, to, frame); };
   pump();
 }

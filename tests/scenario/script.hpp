@@ -1,6 +1,7 @@
 #pragma once
-// Script: a schedule of a simulated cluster as a person writes it, one command per line (README.md lists them). Running it gives a
-// transcript: what each line found. The transcript is compared with the expected one, so that changed behaviour is a readable diff.
+// Script: a schedule of a simulated cluster as a person writes it, one command per line (README.md lists them). Running it gives
+// a transcript: what each line found. The transcript is compared with the expected one, so that changed behaviour is a readable
+// diff.
 
 #include <cstdint>
 #include <deque>
@@ -43,7 +44,7 @@ class Script {
   struct Frames {
     std::string type;  ///< or "everything"
     std::optional<simulation::Host> from, to;
-    int left = -1;     ///< how many; -1: all
+    int left = -1;  ///< how many; -1: all
   };
   enum class Fate : std::uint8_t { lost, held, kills_its_sender };
   struct Doomed {
@@ -84,7 +85,9 @@ class Script {
   void again(protocol::Duration period, const Words& command, std::size_t line, std::uint64_t until);
 
   void fail(const std::string& what);
-  void check(bool holds, const std::string& otherwise) { if (!holds) fail(otherwise); }
+  void check(bool holds, const std::string& otherwise) {
+    if (!holds) fail(otherwise);
+  }
   bool loses(simulation::Host from, simulation::Host to, const simulation::FramePtr& frame);
   void pump();
 
@@ -101,6 +104,7 @@ class Script {
   std::string text_;
   bool echo_;
   simulation::SwarmOptions options_;
+  std::optional<std::uint64_t> seed_;
   protocol::Duration write_ = std::chrono::milliseconds(1);
   std::vector<std::string> names_;
   std::unique_ptr<simulation::World> world_;

@@ -1,5 +1,6 @@
 #pragma once
-// Variants: a script that begins with lines like "each k 1 2 3" stands for several, in which $k is 1, 2 and 3: a cluster of its own each.
+// Variants: a script that begins with lines like "each k 1 2 3" stands for several, in which $k is 1, 2 and 3: a cluster of its
+// own each.
 
 #include <string>
 #include <vector>

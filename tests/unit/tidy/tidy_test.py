@@ -116,6 +116,31 @@ class Documents(unittest.TestCase):
                 exists = name in properties or (ROOT / name).exists() or (ROOT / "tests/integration" / name).exists()
                 self.assertTrue(exists, f"the README names {name}, which is neither a test nor a property of the checker")
 
+    def test_every_scenario_is_run_and_has_its_transcript(self):
+        folder = ROOT / "tests/scenario"
+        scripts = sorted(path.stem for path in folder.glob("*.script"))
+        self.assertEqual(sorted(re.findall(r"^  '(\w+)',$", (folder / "meson.build").read_text(), re.MULTILINE)), scripts)
+        self.assertEqual(sorted(path.stem for path in folder.glob("*.expected")), scripts)
+
+    def test_what_provokes_the_faults_of_other_systems_exists(self):
+        """Scenarios, tests by suite and name, properties of the checker, deliberate faults, and kinds of faults and steps."""
+        text = (ROOT / "tests/scenario/README.md").read_text()
+        names = {path.stem for path in (ROOT / "tests/scenario").glob("*.script")}
+        names |= set(re.findall(r'\{"([a-z_]+)"', (ROOT / "libvsync/checker/check.cpp").read_text()))
+        for file in ("libvsync/protocol/mutant.hpp", "tests/simulation/fault.hpp", "tests/simulation/step.hpp"):
+            names |= set(re.findall(r"^  ([a-z_]+),", (ROOT / file).read_text(), re.MULTILINE))
+        for path in sources("tests/unit"):
+            names |= {f"{suite}.{name}" for suite, name in re.findall(r"\bTEST(?:_F|_P)?\((\w+), *(\w+)\)", path.read_text())}
+        for path in (ROOT / "tests").rglob("*_test.py"):
+            for suite, body in re.findall(r"^class (\w+)\(.*?\n(.*?)(?=^\S|\Z)", path.read_text(), re.MULTILINE | re.DOTALL):
+                names |= {f"{suite}.{name}" for name in re.findall(r"^    def (test_\w+)", body, re.MULTILINE)}
+        rows = [line for line in text[text.index("## What other systems"):].splitlines() if line.startswith("| ")][1:]
+        self.assertGreaterEqual(len(rows), 30)
+        for row in rows:
+            told = re.findall(r"`([^`]+)`", row.split("|")[3])
+            self.assertTrue(told, row)
+            self.assertEqual([name for name in told if name not in names and not (ROOT / name).exists()], [], row)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
