@@ -156,6 +156,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   [[nodiscard]] protocol::Position confirmed_for(const Session& session) const;
   void flush_marks();
   void tell_state();
+  void tell_resync();
 
   // ---- sending
   [[nodiscard]] Parcel parcel_of(const wire::ToClient& message);
@@ -181,7 +182,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   protocol::ComponentState component_ = protocol::ComponentState::joining;
   protocol::ViewId view_;
   std::optional<protocol::Position> at_;  ///< where the stream stands; nothing before the first view
-  std::optional<protocol::Resynced> resynced_;  ///< until the next view says where the stream goes on
+  std::optional<protocol::Resynced> resynced_;          ///< until this daemon's state is there: then the stream goes on
   std::optional<protocol::Position> replay_from_;       ///< this daemon was excluded there, and hasn't its state back yet
 
   TextMap<std::unique_ptr<Session>> by_route_;

@@ -59,6 +59,7 @@ struct Session {
   bool registered = false;  ///< the directory knows that it lives here
   bool spoke = false;       ///< it has published, here or in an earlier connection
   bool resumes = false;     ///< OpenSession said so: what isn't known any more is not begun anew
+  bool away = false;        ///< this daemon was excluded since it is open, and that isn't told yet
   std::optional<protocol::Position> last_position;  ///< where an earlier connection of it ended, until answered
   /// It goes on with an earlier connection's stream, once all its groups can go on with it.
   struct Return {

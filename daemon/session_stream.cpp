@@ -274,9 +274,12 @@ void LocalSessions::on(const protocol::ViewInstalled& installed) {
   std::string members;
   for (const protocol::Member& member : installed.view.members) members += (members.empty() ? "" : ",") + member.node.name;
   log_.notice(installed.restart ? "view installed (restart formation)" : "view installed", {{"MEMBERS", members}});
-  if (!resynced_) return tell_state();
+  tell_state();
+}
 
-  // This node is back as a new one: the stream goes on here.
+// This node is back as a new one: the stream goes on here. Not before its state is there: a view that ends earlier leaves nothing here.
+void LocalSessions::tell_resync() {
+  if (!resynced_) return;
   const protocol::Resynced back = *std::exchange(resynced_, std::nullopt);
   wire::Resync resync;
   resync.last_common = back.last_common;
@@ -285,11 +288,11 @@ void LocalSessions::on(const protocol::ViewInstalled& installed) {
   resync.missed_to = *at_;
   Parcel parcel = parcel_of(resync);
   for (auto& [id, session] : by_id_) {
+    if (!std::exchange(session->away, false)) continue;
     if (session->stage != Session::Stage::open || session->last_position) continue;  // a stream that ended elsewhere is told of its own
     session->queue.push(parcel.share());
     touch(*session);
   }
-  tell_state();
 }
 
 void LocalSessions::on(const protocol::Resynced& resynced) {
@@ -300,6 +303,7 @@ void LocalSessions::on(const protocol::Resynced& resynced) {
                {{"ORPHANED", resynced.orphaned_from ? "yes" : "no"}, {"LAST_COMMON", std::to_string(resynced.last_common.seq.value)}});
   for (auto& [id, session] : by_id_) {
     session->submitted = session->registered = false;
+    session->away = true;
     session->queue.drop_held_beyond(resynced.last_common);
     session->queue.cut_replays_back(resynced.last_common);
     for (auto& [group, subscription] : session->subscriptions) subscription.submitted = subscription.answered = false;
@@ -321,6 +325,7 @@ void LocalSessions::on(const protocol::StateChanged& changed) {
   component_ = changed.state;
   const protocol::Status status = engine_.status();
   log_.notice(std::string("state: ") + name_of(changed.state), {{"WAITS_FOR", status.waits_for}});
+  if (component_ == ComponentState::primary) tell_resync();
   tell_state();
   if (component_ == ComponentState::primary) {
     replay_to_all();

@@ -4,7 +4,7 @@
 import unittest
 
 from applications import position
-from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest
+from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest, wait_until
 
 
 class Partition(ClusterTest):
@@ -78,6 +78,35 @@ class Partition(ClusterTest):
         self.assert_ok(publisher)
         self.assert_complete(subscribers["b"], [publisher])
         self.assert_same([subscribers["b"], subscribers["c"]])
+
+    def test_a_return_that_takes_long_names_all_that_it_missed(self):
+        """A view may end before the one that returns has its state: what was ordered in that view is nowhere in its stream."""
+        lab = self.netns_lab(3)
+        subscriber = self.subscriber(lab, "c", "prices")
+        witness = self.subscriber(lab, "a", "prices")
+        lab.partition("a,b / c")
+        lab.wait_common_view(["a", "b"], VIEW_WITHIN_S)
+        ledger = "".join(f"{number:01000}\n" for number in range(6000))
+        self.assertEqual(lab.vsync("a", "pub", "ledger", "--level", "durable", input=ledger).returncode, 0)
+        lab.limit("c", "8mbit", "in")  # the ledger is part of the state
+        lab.partition("")
+        wait_until(lambda: self.returning_in_a_view(lab, "c", 3), VIEW_WITHIN_S, "c in the view, without its state")
+        for number in range(20):
+            self.assertEqual(lab.vsync("a", "pub", "prices", f"missed {number}").returncode, 0)
+        lab.stop("b")
+        wait_until(lambda: self.returning_in_a_view(lab, "c", 2), VIEW_WITHIN_S, "c in the next view, still without its state")
+        lab.limit("c", None)
+        lab.wait_common_view(["a", "c"], VIEW_WITHIN_S)
+        self.assertEqual(lab.vsync("a", "pub", "prices", "read again").returncode, 0)
+        subscriber.wait_message("read again")
+        missed = [tuple(position({"position": event["missed"][end]}) for end in ("from", "to")) for event in subscriber.of_kind("resync")]
+        for where, _, text in witness.messages():
+            if text.startswith("missed"):
+                self.assertTrue(any(first <= where <= last for first, last in missed), f"{text} at {where}; told was {missed}")
+
+    def returning_in_a_view(self, lab, node, members):
+        status = lab.status(node)
+        return status and status["state"] == "joining" and len(lab.members(status)) == members
 
     def test_a_full_split_blocks_all_and_the_same_view_goes_on_after_the_heal(self):
         lab = self.netns_lab(3)
