@@ -6,24 +6,25 @@ CROWD = 250
 
 
 class Crowd:
-    """Connections to a daemon's socket that say nothing."""
 
     def __init__(self, path):
         self._path = path
         self._connections = []
 
     def press(self):
-        for _ in range(CROWD):
+        """Who was turned away comes again."""
+        for one in self._connections:
+            if was_turned_away(one):
+                one.close()
+        self._connections = [one for one in self._connections if one.fileno() >= 0]
+        while len(self._connections) < CROWD:
             one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            self._connections.append(one)
             try:
                 one.connect(self._path)
-                self._connections.append(one)
-            except OSError:  # nobody listens yet, or so many wait that it is enough
-                one.close()
+            except OSError:  # nobody listens yet, or so many wait that it is enough for now
+                self._connections.pop().close()
                 break
-        for one in self._connections[:-CROWD]:
-            one.close()
-        del self._connections[:-CROWD]
 
     def __enter__(self):
         return self
@@ -31,3 +32,14 @@ class Crowd:
     def __exit__(self, *_):
         for one in self._connections:
             one.close()
+
+
+def was_turned_away(connection):
+    try:
+        while connection.recv(4096):
+            pass
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import disturbance
-from crowd import Crowd
+from chaos_crowd import Crowd
 from lab import LabError, wait_until
 
 WATCH_EVERY_S = 0.05
