@@ -71,16 +71,14 @@ Outlet::Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration
     : endpoint_(endpoint),
       queue_bytes_max_(queue_bytes_max),
       socket_(make_push(context, peer, keys, times, bulk)),
-      wake_([] {}),
+      wake_([this] { take_commands(); }),
       monitor_(make_monitor(context, socket_, (bulk ? "bulk-" : "control-") + peer.name + "-" + endpoint)),
       monitor_poller_(loop, monitor_),
-      begin_anew_([this, given_up = std::move(given_up)] {
-        given_up();
-        disconnect();
-        connect();
-      }) {
+      given_up_(std::move(given_up)),
+      patience_([this] { patience_ended_ = true; }) {
   uv_poll_init(loop, wake_.get(), socket_.get(zmq::sockopt::fd));
-  uv_timer_init(loop, begin_anew_.get());
+  uv_poll_start(wake_.get(), UV_READABLE, &LoopHandle<uv_poll_t>::call<int, int>);
+  uv_timer_init(loop, patience_.get());
 }
 
 Outlet::~Outlet() { zmq_socket_monitor(socket_.handle(), nullptr, 0); }
@@ -92,7 +90,7 @@ void Outlet::connect() {
 
 void Outlet::disconnect() {
   wanted_ = false;
-  uv_timer_stop(begin_anew_.get());
+  be_patient_no_more();
   // An error says that there is nothing to leave.
   (void)zmq_disconnect(socket_.handle(), endpoint_.c_str());
 }
@@ -111,11 +109,29 @@ std::optional<Outlet::Event> Outlet::next_event() {
   std::memcpy(&event.kind, text.data<std::byte>(), sizeof event.kind);
   std::memcpy(&event.value, text.data<std::byte>() + sizeof event.kind, sizeof event.value);
   if (event.kind == ZMQ_EVENT_DISCONNECTED && wanted_) {
-    uv_timer_start(begin_anew_.get(), &LoopHandle<uv_timer_t>::call<>, reconnect_ms_max, 0);
+    uv_timer_start(patience_.get(), &LoopHandle<uv_timer_t>::call<>, reconnect_ms_max, 0);
   } else if (event.kind == ZMQ_EVENT_CONNECT_RETRIED || event.kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
-    uv_timer_stop(begin_anew_.get());
+    be_patient_no_more();
   }
   return event;
+}
+
+void Outlet::take_commands() {
+  int events = 0;  // to ask for them is what takes commands; an interrupted question is asked again
+  std::size_t size = sizeof events;
+  (void)zmq_getsockopt(socket_.handle(), ZMQ_EVENTS, &events, &size);
+}
+
+void Outlet::be_patient_no_more() {
+  uv_timer_stop(patience_.get());
+  patience_ended_ = false;
+}
+
+void Outlet::begin_anew_if_given_up() {
+  if (!patience_ended_) return;
+  given_up_();
+  disconnect();
+  connect();
 }
 
 // The envelope's acceptance decides: a pipe that took the first part has room for the second.
@@ -138,7 +154,6 @@ std::size_t Outlet::send(Parcel parcel, bool heartbeat, bool link_up) {
   }
   queue_bytes_ += parcel.bytes();
   queue_.push_back({std::move(parcel), heartbeat});
-  watch(true);
   return dropped;
 }
 
@@ -149,25 +164,13 @@ void Outlet::flush() {
     queue_bytes_ -= bytes;
     queue_.pop_front();
   }
-  watch(false);
 }
 
 std::size_t Outlet::clear() {
   queue_bytes_ = 0;
-  watch(false);
   std::size_t dropped = queue_.size();
   queue_.clear();
   return dropped;
-}
-
-void Outlet::watch(bool on) {
-  if (on == watching_) return;
-  watching_ = on;
-  if (on) {
-    uv_poll_start(wake_.get(), UV_READABLE, &LoopHandle<uv_poll_t>::call<int, int>);
-  } else {
-    uv_poll_stop(wake_.get());
-  }
 }
 
 // ---------------------------------------------------------------- PeerLink
@@ -244,6 +247,8 @@ void PeerLink::observe() {
     while (const std::optional<Outlet::Event> event = observed->control.next_event()) {
       if (observed.get() == &way()) on_event(*event);
     }
+    observed->bulk.begin_anew_if_given_up();
+    observed->control.begin_anew_if_given_up();
   }
 }
 

@@ -60,8 +60,10 @@ class Outlet {
   void connect();
   /// Leaves a connection, which may hang, to its fate.
   void disconnect();
-  /// The next thing that the monitor says; to be asked until it is nothing, or a connection that was given up stays so.
+  /// The next thing that the monitor says; to be asked until it is nothing.
   std::optional<Event> next_event();
+  /// After that: of a loop that was late, the timer must not speak before ZeroMQ has been heard.
+  void begin_anew_if_given_up();
   [[nodiscard]] bool pending() { return monitor_poller_.pending(); }
   /// How many frames were dropped to bound the queue. `heartbeat`: worthless when the next one follows.
   std::size_t send(Parcel parcel, bool heartbeat, bool link_up);
@@ -75,19 +77,23 @@ class Outlet {
     bool heartbeat;
   };
   bool try_send(Parcel& parcel);
-  void watch(bool on);
+  void take_commands();
+  void be_patient_no_more();
 
   std::string endpoint_;
   std::size_t queue_bytes_max_;
   std::deque<Waiting> queue_;
   std::size_t queue_bytes_ = 0;
   zmq::socket_t socket_;
-  LoopHandle<uv_poll_t> wake_;  ///< only while something waits: nobody else would take the socket's commands
-  bool watching_ = false;
+  /// Takes the socket's commands at once. They tell that what waits may be sent, and they end a connection that was left: as long as that
+  /// stands half ended, with half a message sent, its failure is an assertion of libzmq (4.3.4, clean_pipes) that stops the process.
+  LoopHandle<uv_poll_t> wake_;
   bool wanted_ = false;  ///< between connect() and disconnect(); the monitor may speak of a connection that was left
   zmq::socket_t monitor_;
   ZmqPoller monitor_poller_;
-  LoopHandle<uv_timer_t> begin_anew_;  ///< runs while a connection is lost and ZeroMQ hasn't said that it tries again
+  std::function<void()> given_up_;
+  LoopHandle<uv_timer_t> patience_;  ///< runs while a connection is lost and ZeroMQ hasn't said that it tries again
+  bool patience_ended_ = false;
 };
 
 class PeerLink {
