@@ -41,6 +41,7 @@ constexpr Safety safety[] = {
     {"fifo_virtual_synchrony", fifo_virtual_synchrony},
     {"uniform_marks_not_early", uniform_marks_not_early, Needs::both},
     {"safe_marks_not_early", safe_marks_not_early, Needs::both},
+    {"marks_wait_for_leases", marks_wait_for_leases, Needs::both},
     {"uniform_is_never_lost", uniform_is_never_lost},
     {"durable_marks_not_early", durable_marks_not_early, Needs::both},
     {"durable_survives", durable_survives, Needs::one_clock},

@@ -73,6 +73,7 @@ void delivered_once(const History& history, Report& report);
 void session_order(const History& history, Report& report);
 
 // lease.cpp
+void marks_wait_for_leases(const History& history, Report& report);
 void lease_bounds_what_is_lost(const History& history, protocol::Duration lease, Report& report);
 void doubts_itself_after_a_pause(const History& history, protocol::Duration lease, Report& report);
 

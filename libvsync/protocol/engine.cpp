@@ -192,7 +192,7 @@ std::uint64_t Engine::Parts::peers_digest() const {
 }
 
 void Engine::Parts::heartbeat() {
-  heartbeat_at = now + config.heartbeat_every;
+  heartbeat_at = now + heartbeat_interval();
   if (silent_until > persisted) return;
   Heartbeat beat;
   beat.nonce = nonce();
@@ -208,6 +208,7 @@ void Engine::Parts::heartbeat() {
   beat.congested = asks_to_wait();
   beat.witness = config.witness;
   beat.weight = config.weight;
+  beat.lease = config.lease;
   beat.former = disk.installed ? ClusterId{} : disk.cluster;
   beat.peers_digest = peers_digest();
   beat.heard = heard();

@@ -19,6 +19,7 @@ constexpr std::size_t chain_max = 8;
 
 void Engine::Parts::on_frame(const Frame& frame, const Heartbeat& heartbeat) {
   detector.on_heartbeat(now, self, frame, heartbeat);
+  heed_lease(frame.from, heartbeat);
   if (in_view && heartbeat.view == in_view->view.id && heartbeat.state == NodeState::operational) {
     on_progress(frame.from, heartbeat.lanes, heartbeat.congested);
     on_relay(frame.from, heartbeat.relay);
@@ -26,6 +27,21 @@ void Engine::Parts::on_frame(const Frame& frame, const Heartbeat& heartbeat) {
   }
   show_decisions(frame, heartbeat);
   evaluate();
+}
+
+/// This node's next heartbeat echoes this one, whatever view it was sent in, and lets its sender order so long.
+void Engine::Parts::heed_lease(const NodeId& from, const Heartbeat& heartbeat) {
+  if (in_view && in_view->view.rank_of(from)) in_view->leases = std::max(in_view->leases, heartbeat.lease);
+  heartbeat_at = std::min(heartbeat_at, now + heartbeat_interval());
+}
+
+/// As often as this node wants to be heard, and as the lease of each other needs it, which may be configured otherwise.
+Duration Engine::Parts::heartbeat_interval() const {
+  Duration interval = config.heartbeat_every;
+  for (const auto& [name, peer] : detector.peers()) {
+    if (peer.heartbeat.lease > Duration{0} && detector.hears(now, peer.node)) interval = std::min(interval, peer.heartbeat.lease / 2);
+  }
+  return interval;
 }
 
 bool Engine::Parts::suspected(Rank rank) const {

@@ -88,6 +88,7 @@ struct InView {
   RankSet unlike;                          ///< of these, those that the view goes on without
   RankSet installed_by;                    ///< members known to have installed this view
   TimePoint confirm_from;                  ///< no uniform mark before: an excluded sequencer's lease may last so long
+  Duration leases{0};                      ///< the longest that a member told; this node's heartbeats acknowledge it
   bool member_lost = false;                ///< from a view that something unconfirmed was published in
   std::shared_ptr<const DirectoryState> snapshot;  ///< the directory at installation, while somebody lacks it
   TimePoint installed_at;
@@ -410,6 +411,8 @@ struct Engine::Parts {
   [[nodiscard]] RankSet laggards() const;
   [[nodiscard]] std::vector<Heard> heard() const;
   [[nodiscard]] std::optional<RankSet> clique() const;
+  void heed_lease(const NodeId& from, const Heartbeat& heartbeat);
+  [[nodiscard]] Duration heartbeat_interval() const;
   [[nodiscard]] bool suspected(Rank rank) const;
   [[nodiscard]] std::uint32_t recent_exclusions(const std::string& name) const;
   [[nodiscard]] std::vector<NodeId> eligible_joiners(RankSet members);

@@ -44,6 +44,7 @@ Answer Engine::Parts::answer_to(const Prepare& prepare, bool acceptor) const {
   answer.leaving = asks_to_leave();
   answer.witness = config.witness;
   answer.full_weight = config.weight;
+  answer.leases = config.lease;
   answer.speaks = config.speaks;
   if (!acceptor) return answer;  // a joiner, which promises nothing
   answer.accepted = disk.accepted;
@@ -53,6 +54,7 @@ Answer Engine::Parts::answer_to(const Prepare& prepare, bool acceptor) const {
     return answer;
   }
   answer.loaded = in_view->loaded;
+  answer.leases = std::max(in_view->leases, in_view->confirm_from - now);
   if (stores()) {
     for (const LaneReplica& lane : in_view->lanes) answer.lanes.push_back(lane.holdings());
   }
@@ -377,7 +379,14 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   fresh->loaded = next.at(own).loaded;
   fresh->installed_by.insert(own);
   fresh->installed_at = now;
-  fresh->confirm_from = lease_may_last ? now + config.lease : now;
+  fresh->leases = config.lease;
+  for (const Member& member : next.members) {
+    const FailureDetector::Peer* peer = detector.find(member.node.name);
+    if (peer != nullptr && peer->node == member.node) fresh->leases = std::max(fresh->leases, peer->heartbeat.lease);
+  }
+  fresh->confirm_from = lease_may_last ? now + (mutant(Mutant::own_lease_only) ? config.lease : next.leases_end_after) : now;
+  // Nor has the former view seen the last of those that were left out before.
+  if (in_view) fresh->confirm_from = std::max(fresh->confirm_from, in_view->confirm_from);
   fresh->member_lost = !event.left.empty() || (in_view && in_view->member_lost);
   in_view = std::move(fresh);
   doubt_what_was_told_before_waking();

@@ -137,6 +137,8 @@ struct Heartbeat {
   bool leaving = false;
   bool congested = false;             ///< asks all publishers to wait: its applications read more slowly than others publish
   bool witness = false;
+  /// The sender orders so long on an echo of this heartbeat, and so needs two of these intervals of everybody's heartbeats in that time.
+  Duration lease{0};
   std::uint32_t weight = 1;
   std::uint64_t peers_digest = 0;     ///< of the configured set of names, itself included: formation needs equal ones
   ClusterId former;                   ///< `forming` only: the cluster id a formation has already handed out, if any
@@ -218,6 +220,7 @@ struct Answer {
   bool leaving = false;
   bool from_disk = false;
   bool witness = false;
+  Duration leases{0};                ///< so long a lease may last that it has acknowledged in `view`, or waits for itself
   std::uint32_t full_weight = 1;
   Versions speaks = program_versions();
 };

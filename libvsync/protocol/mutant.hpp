@@ -47,6 +47,7 @@ enum class Mutant : std::uint8_t {
   raised_too_early,               // a view is spoken in a version that not every member speaks
   any_version_joins,              // a joiner is admitted that doesn't speak the view's version
   version_lowered,                // a view is spoken in an older version than the one before
+  own_lease_only,                 // a view waits for the lease of its own configuration, and not for what was acknowledged
   count_,
   speaks_the_next_version,        // breaks nothing: a program of the next release
 };

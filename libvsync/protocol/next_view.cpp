@@ -269,6 +269,8 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
     if (going->loaded.contains(rank) && lacks_history(acceptor, *going)) choice.gather.push_back(acceptor.node);
   }
   add_joiners(input, next);
+  // Who holds a lease has it from a set that may go on, and so from one that is among these.
+  for (const auto& [node, answer] : *input.answers) next.leases_end_after = std::max(next.leases_end_after, answer.leases);
   next.version = version_of(config, input, next);
   appoint(config, input, next);
   return choice;

@@ -45,6 +45,8 @@ struct View {
   Ballot formed_in{};
   std::uint16_t version = program_versions().newest;  ///< of the protocol, spoken by all members
   std::vector<Forced> forced{};  ///< in the history of this view, oldest first
+  /// So long after its installation a sequencer of a former view may still hold a lease that members of that view acknowledged.
+  Duration leases_end_after{0};
   bool operator==(const View&) const = default;
 
   [[nodiscard]] std::optional<Rank> rank_of(const NodeId& node) const;

@@ -1,6 +1,7 @@
 #pragma once
 // The bounds of both protocols. Checked before anything is allocated.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -26,6 +27,7 @@ inline constexpr std::size_t peer_frame_bytes_max = 64u << 20;    ///< snapshots
 inline constexpr std::size_t nesting_max = 16;
 
 inline constexpr std::size_t members_max = 64;                    ///< of a view; ranks are below
+inline constexpr std::chrono::hours lease_max{1};                 ///< as a heartbeat tells it
 inline constexpr std::size_t nodes_heard_max = 256;               ///< named by one heartbeat or answer: members, joiners, former incarnations
 inline constexpr std::size_t lanes_max = 256;
 inline constexpr std::size_t audit_places_max = 128;              ///< of one lane in a heartbeat

@@ -73,6 +73,7 @@ struct View {
   formedCoordinator @6 :UInt16;
   version @7 :UInt16 = 3;     # of this protocol, that all members speak in this view
   forced @8 :List(Forced);    # in the history of this view, oldest first; at most 64
+  leasesEndAfterNs @9 :UInt64;  # from the installation on; at most an hour
 }
 
 # ---- the cut and the value of a view change
@@ -191,6 +192,7 @@ struct Heartbeat {
   audit @15 :List(LaneAudit); # by lane; only from one that is loaded
   version @16 :UInt16;        # (operational, wedged) that `view` is spoken in
   forced @17 :List(Forced);   # in the history of `view`
+  leaseNs @18 :UInt64;        # the sender orders so long on an echo of this; at most an hour
 }
 
 # The digest of everything that the sender has delivered up to and with position `last`. Members whose digests differ at one position
@@ -284,6 +286,7 @@ struct Answer {
   logged @10 :List(UInt64);   # from a disk, by lane: its log of `view` ends here; empty: its log has holes before `view`
   oldest @11 :UInt16 = 3;     # versions of this protocol that it speaks
   newest @12 :UInt16 = 3;
+  leasesNs @13 :UInt64;       # so long a lease may last that it has acknowledged in `view`; at most an hour
 }
 
 # From whoever has promised a higher ballot, to the coordinator of a lower one, which tries again with a higher round.

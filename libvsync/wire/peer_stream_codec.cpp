@@ -121,6 +121,7 @@ void write(peer_schema::Heartbeat::Builder out, const protocol::Heartbeat& heart
   out.setCongested(heartbeat.congested);
   out.setWitness(heartbeat.witness);
   out.setWeight(heartbeat.weight);
+  out.setLeaseNs(in_nanoseconds(heartbeat.lease));
   out.setPeersDigest(heartbeat.peers_digest);
   out.setFormerHigh(heartbeat.former.high);
   out.setFormerLow(heartbeat.former.low);
@@ -148,6 +149,7 @@ protocol::Heartbeat read(peer_schema::Heartbeat::Reader in) {
   heartbeat.congested = in.getCongested();
   heartbeat.witness = in.getWitness();
   heartbeat.weight = in.getWeight();
+  heartbeat.lease = read_lease(in.getLeaseNs(), "heartbeat: lease");
   heartbeat.peers_digest = in.getPeersDigest();
   heartbeat.former = {.high = in.getFormerHigh(), .low = in.getFormerLow()};
   heartbeat.heard = read_list<protocol::Heard>(in.getHeard(), nodes_heard_max, "heartbeat: heard", [](peer_schema::Heard::Reader heard) {

@@ -104,6 +104,7 @@ void write(peer_schema::View::Builder out, const protocol::View& view) {
   out.setFormedCoordinator(view.formed_in.coordinator.value);
   out.setVersion(view.version);
   write(out.initForced(size_of(view.forced.size())), view.forced);
+  out.setLeasesEndAfterNs(in_nanoseconds(view.leases_end_after));
   write_numbers(out.initSequencers(size_of(view.sequencers.size())), view.sequencers, [](protocol::Rank rank) { return rank.value; });
 }
 
@@ -158,6 +159,11 @@ protocol::Versions read_versions(std::uint16_t oldest, std::uint16_t newest, con
   return {oldest, newest};
 }
 
+protocol::Duration read_lease(std::uint64_t nanoseconds, const char* field) {
+  require(nanoseconds <= in_nanoseconds(lease_max), field, "a lease is too long");
+  return std::chrono::nanoseconds(nanoseconds);
+}
+
 std::vector<protocol::Forced> read_forced(capnp::List<peer_schema::Forced>::Reader in, const char* field) {
   return read_list<protocol::Forced>(in, protocol::forced_max, field, [&](peer_schema::Forced::Reader each) {
     return protocol::Forced{.epoch = {each.getEpoch(), each.getEpochRandom()},
@@ -183,6 +189,7 @@ protocol::View read_view(peer_schema::View::Reader in, const char* field) {
   view.version = in.getVersion();
   require(view.version != 0, field, "a view is spoken in no version");
   view.forced = read_forced(in.getForced(), field);
+  view.leases_end_after = read_lease(in.getLeasesEndAfterNs(), field);
   view.sequencers = read_list<protocol::Rank>(in.getSequencers(), lanes_max, field, read_member_rank);
   require(!view.sequencers.empty(), field, "a view has no lanes");
   return view;

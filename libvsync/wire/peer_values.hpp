@@ -27,6 +27,7 @@ void write(capnp::List<peer_schema::OrderedRun>::Builder out, const std::vector<
 [[nodiscard]] protocol::Ballot read_ballot(peer_schema::Ballot::Reader in, const char* field);
 [[nodiscard]] protocol::Versions read_versions(std::uint16_t oldest, std::uint16_t newest, const char* field);
 [[nodiscard]] std::vector<protocol::Forced> read_forced(capnp::List<peer_schema::Forced>::Reader in, const char* field);
+[[nodiscard]] protocol::Duration read_lease(std::uint64_t nanoseconds, const char* field);
 [[nodiscard]] protocol::View read_view(peer_schema::View::Reader in, const char* field);
 [[nodiscard]] protocol::Value read_value(peer_schema::Value::Reader in, const char* field);
 [[nodiscard]] protocol::Accepted read_accepted(peer_schema::Accepted::Reader in, const char* field);
@@ -52,6 +53,8 @@ template <class List, class Values, class Convert>
 void write_numbers(List out, const Values& values, const Convert& convert) {
   for (unsigned i = 0; i < out.size(); ++i) out.set(i, convert(values[i]));
 }
+
+inline std::uint64_t in_nanoseconds(protocol::Duration time) { return static_cast<std::uint64_t>(time / std::chrono::nanoseconds(1)); }
 
 inline unsigned size_of(std::size_t size) { return static_cast<unsigned>(size); }
 

@@ -71,6 +71,7 @@ void write(peer_schema::Answer::Builder out, const protocol::Answer& answer) {
   out.setFromDisk(answer.from_disk);
   out.setWitness(answer.witness);
   out.setFullWeight(answer.full_weight);
+  out.setLeasesNs(in_nanoseconds(answer.leases));
   out.setOldest(answer.speaks.oldest);
   out.setNewest(answer.speaks.newest);
   write_numbers(out.initLogged(size_of(answer.logged.size())), answer.logged, [](protocol::Seq end) { return end.value; });
@@ -89,6 +90,7 @@ protocol::Answer read(peer_schema::Answer::Reader in) {
   answer.from_disk = in.getFromDisk();
   answer.witness = in.getWitness();
   answer.full_weight = in.getFullWeight();
+  answer.leases = read_lease(in.getLeasesNs(), "answer: leases");
   answer.speaks = read_versions(in.getOldest(), in.getNewest(), "answer");
   answer.logged = read_list<protocol::Seq>(in.getLogged(), lanes_max, "answer: logged",
                                            [](std::uint64_t end) { return read_seq(end, "answer: logged"); });

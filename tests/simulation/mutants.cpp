@@ -57,7 +57,8 @@ constexpr const char* names[] = {"none",
                                  "flips_a_payload",
                                  "raised_too_early",
                                  "any_version_joins",
-                                 "version_lowered"};
+                                 "version_lowered",
+                                 "own_lease_only"};
 static_assert(std::size(names) == mutant_count, "every broken rule has a name here");
 
 constexpr unsigned seconds_per_seed = 30;

@@ -378,6 +378,17 @@ TEST(Checker, TheLeaseBoundsWhatIsLost) {
   EXPECT_THAT(story.broken({.lease = 1ms}), ElementsAre("lease_bounds_what_is_lost"));
 }
 
+TEST(Checker, NothingIsOrderedOnceTheNextViewHasConfirmedSomething) {
+  const Marked mark{.up_to = at(1, 1), .level = Level::uniform, .of_view = view_id(2)};
+  Story story = to_the_second_view();
+  story.install({a, b}, second_view).publish(c, 2);
+  Story late = story;
+  late.deliver({c}, message(at(1, 2), c, 1, 2, 1)).tell(a, mark);
+  EXPECT_THAT(late.broken(), IsEmpty());
+  late.publish(c, 3).deliver({c}, message(at(1, 3), c, 2, 3, 2));
+  EXPECT_THAT(late.broken(), ElementsAre("marks_wait_for_leases"));
+}
+
 TEST(Checker, AWokenNodeDeliversNothingAtOnce) {
   Story story = one_message();
   story.publish(b, 2).tell(b, Resumed{.paused_ns = 500'000'000}).tell_now(b, message(at(1, 2), b, 2, 2));

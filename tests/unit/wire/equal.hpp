@@ -11,7 +11,7 @@ namespace vsync::wire::test {
 
 inline auto fields(const protocol::Heartbeat& b) {
   return std::tie(b.nonce, b.state, b.view, b.version, b.forced, b.promised, b.loaded, b.leaving, b.congested, b.witness, b.weight, b.peers_digest, b.former, b.heard, b.lanes,
-                  b.relay, b.audit);
+                  b.relay, b.audit, b.lease);
 }
 inline auto fields(const protocol::Order& b) { return std::tie(b.view, b.lane, b.term, b.first, b.runs, b.hand_off, b.ordered_at); }
 inline auto fields(const protocol::Ack& b) { return std::tie(b.view, b.congested, b.lanes); }
@@ -19,7 +19,8 @@ inline auto fields(const protocol::FetchData& b) { return std::tie(b.view, b.lan
 inline auto fields(const protocol::FetchOrder& b) { return std::tie(b.view, b.lane, b.first); }
 inline auto fields(const protocol::Prepare& b) { return std::tie(b.view, b.ballot, b.restart); }
 inline auto fields(const protocol::Answer& b) {
-  return std::tie(b.view, b.ballot, b.accepted, b.lanes, b.hears, b.loaded, b.leaving, b.from_disk, b.witness, b.full_weight, b.speaks, b.logged);
+  return std::tie(b.view, b.ballot, b.accepted, b.lanes, b.hears, b.loaded, b.leaving, b.from_disk, b.witness, b.full_weight, b.leases, b.speaks,
+                  b.logged);
 }
 inline auto fields(const protocol::Refused& b) { return std::tie(b.view, b.ballot, b.promised); }
 inline auto fields(const protocol::Gather& b) { return std::tie(b.view, b.ballot, b.value); }

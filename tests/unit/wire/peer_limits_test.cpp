@@ -338,6 +338,17 @@ TEST(PeerLimits, ALogMarkIsOfTheLaneThatIsAskedFor) {
   EXPECT_EQ(error_of(protocol::LogPart{.lane = {2}, .keep = protocol::Position{.lane = {1}}}), "log part: keep: is of another lane");
 }
 
+TEST(PeerLimits, ALeaseLastsAnHourAtMost) {
+  const protocol::Duration most = lease_max;
+  const protocol::Duration more = most + std::chrono::nanoseconds(1);
+  EXPECT_EQ(error_of(protocol::Heartbeat{.lease = most}), "");
+  EXPECT_EQ(error_of(protocol::Heartbeat{.lease = more}), "heartbeat: lease: a lease is too long");
+  EXPECT_EQ(error_of(protocol::Answer{.leases = more}), "answer: leases: a lease is too long");
+  protocol::Value proposed = value();
+  proposed.next.leases_end_after = more;
+  EXPECT_EQ(error_of(protocol::Accept{.value = proposed}), "accept: a lease is too long");
+}
+
 TEST(PeerLimits, EndsOfDisksAreNamedByRankAndLane) {
   protocol::Value proposed = value();
   proposed.stored.assign(lanes_max, {.holder = {63}, .end = {number_end - 1}});

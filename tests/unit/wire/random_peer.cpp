@@ -93,6 +93,8 @@ Order order(Random& random) {
   return order;
 }
 
+Duration lease(Random& random) { return std::chrono::nanoseconds(random.number(0, std::chrono::nanoseconds(lease_max).count())); }
+
 std::vector<Forced> forced(Random& random) {
   return random.list(forced_max, [&] {
     return Forced{.epoch = view_id(random).epoch, .from = view_id(random), .by = random.node().name, .at = static_cast<std::int64_t>(random.bits())};
@@ -119,6 +121,7 @@ Heartbeat heartbeat(Random& random) {
                       .former = {.high = random.bits(), .low = random.bits()}};
   heartbeat.version = static_cast<std::uint16_t>(random.number(0, 0xffff));
   heartbeat.forced = forced(random);
+  heartbeat.lease = lease(random);
   heartbeat.heard = random.list(members_max, [&] {
     return Heard{.node = random.node(), .nonce = static_cast<std::int64_t>(random.bits()), .refused = random.coin()};
   });
@@ -149,6 +152,7 @@ Answer answer(Random& random) {
   answer.from_disk = random.coin();
   answer.witness = random.coin();
   answer.full_weight = u32(random);
+  answer.leases = lease(random);
   answer.speaks = versions(random);
   answer.logged = random.list(4, [&] { return seq(random); });
   return answer;
@@ -277,6 +281,7 @@ View random_view(Random& random) {
   }
   view.version = static_cast<std::uint16_t>(random.number(1, 0xffff));
   view.forced = forced(random);
+  view.leases_end_after = lease(random);
   view.tie_breaker = rank(random, members);
   view.formed_in = {random.bits(), rank(random, members_max)};
   const std::size_t lanes = random.number(1, 5);
