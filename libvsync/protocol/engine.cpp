@@ -217,7 +217,7 @@ void Engine::Parts::heartbeat() {
   if (in_view && config.self_audit) beat.audit = audit_told();
   const bool used = disk.installed.has_value();
   const auto frame = std::make_shared<const Frame>(Frame{used ? disk.cluster : ClusterId{}, self, NodeId{}, std::move(beat), config.speaks});
-  for (const std::string& peer : config.peers) out.frames.push_back({peer, frame, false});
+  for (const std::string& peer : correspondents()) out.frames.push_back({peer, frame, false});
 }
 
 void Engine::Parts::flush() {
@@ -393,6 +393,18 @@ Result<void, DiscardError> Engine::discard(TimePoint now) {
   return {};
 }
 
+Result<void, ReconfigureError> Engine::reconfigure(TimePoint now, Config config) {
+  Parts& p = *parts_;
+  p.begin(now);
+  if (!may_reconfigure(p.config, config)) return Unexpected{ReconfigureError::lasts_for_a_life};
+  p.reconfigure(std::move(config));
+  if (!p.started) return {};
+  p.heartbeat();
+  p.evaluate();
+  p.settle();
+  return {};
+}
+
 void Engine::drain(Outbox& out) {
   parts_->flush();
   out.clear();
@@ -414,6 +426,7 @@ std::optional<TimePoint> Engine::next_deadline() const {
   return next;
 }
 
+std::vector<std::string> Engine::correspondents() const { return parts_->correspondents(); }
 NodeId Engine::self() const { return parts_->self; }
 const Directory& Engine::directory() const { return parts_->directory; }
 Position Engine::common_part(Position position) const {
@@ -449,6 +462,7 @@ Status Engine::status() const {
   for (const auto& [name, peer] : p.detector.peers()) {
     if (p.detector.hears(p.now, peer.node) && p.parted_from(peer)) status.parted.push_back(name);
   }
+  status.unconfigured = p.unconfigured_members();
   status.dropped_frames = p.dropped_frames;
   status.view_changes = p.view_changes;
   if (!p.in_view) return status;

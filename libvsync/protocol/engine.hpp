@@ -52,6 +52,12 @@ enum class ForceError : std::uint8_t {
 
 enum class DiscardError : std::uint8_t { no_peers };
 
+enum class ReconfigureError : std::uint8_t { lasts_for_a_life };
+
+/// Whether a running node may go over from one configuration to the other. Not in what its replica or its log is built by, nor from a
+/// witness to a holder of payload or back: such a node begins anew.
+[[nodiscard]] bool may_reconfigure(const Config& from, const Config& to);
+
 /// What a ballot waits for at the node that coordinates it.
 enum class BallotWait : std::uint8_t {
   answers,        ///< promises of the members, and what they hold
@@ -77,6 +83,7 @@ struct Status {
   std::optional<View> view;
   std::vector<std::string> heard;          ///< names heard now
   std::vector<std::string> suspected;      ///< members not heard
+  std::vector<std::string> unconfigured;   ///< members that this node's configuration doesn't name
   std::vector<std::string> parted;         ///< names heard whose history a forced primary has parted from this node's
   std::optional<Rank> sequencer;
   bool lease = false;                      ///< (sequencer) may order now
@@ -126,12 +133,18 @@ class Engine {
   Result<void, ForceError> force_primary(TimePoint now);
   /// An operator's one-shot command: this node gives up its view, what is on its disk, and its cluster, and joins whom it hears.
   Result<void, DiscardError> discard(TimePoint now);
+  /// The operator's choice has changed. Nodes may do so in any order: what the members of a view must have alike stands in the view or is
+  /// told, and what the view itself is made of (weights, tie-breaker, min_weight) goes into the next one, which follows by itself. A node
+  /// that isn't named any more keeps its place in the view until it leaves or is lost, and gets no new one.
+  Result<void, ReconfigureError> reconfigure(TimePoint now, Config config);
 
   /// Moves everything that waits into `out`, whose vectors are cleared first; capacities are reused.
   void drain(Outbox& out);
   /// When on_tick wants to be called. May change after every input.
   [[nodiscard]] std::optional<TimePoint> next_deadline() const;
   [[nodiscard]] Status status() const;
+  /// Names of those that this node talks to: the configured ones, and who is in its view all the same or leaves it.
+  [[nodiscard]] std::vector<std::string> correspondents() const;
   [[nodiscard]] NodeId self() const;  ///< a rejoin takes a new incarnation
   /// The group directory of this node's replica, read-only.
   [[nodiscard]] const class Directory& directory() const;

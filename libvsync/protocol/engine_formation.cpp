@@ -82,8 +82,8 @@ void Engine::Parts::try_formation() {
     return;
   }
   std::sort(first.members.begin(), first.members.end(), [](const Member& a, const Member& b) { return a.node.name < b.node.name; });
-  first.min_weight = static_cast<std::uint32_t>(std::min<std::uint64_t>(config.min_weight, first.total_weight()));
-  first.tie_breaker = first.rank_of_name(config.tie_breaker).value_or(Rank{0});
+  first.min_weight = min_weight_of(config, first);
+  first.tie_breaker = tie_breaker_of(config, first);
   Rank sequencer;
   while (sequencer.value + 1u < first.size() && !first.at(sequencer).holds_payload()) ++sequencer.value;
   first.sequencers.assign(outcomes.size(), sequencer);
@@ -104,7 +104,8 @@ void Engine::Parts::try_formation() {
 
 void Engine::Parts::on_frame(const Frame& frame, const Form& form) {
   const bool lowest = std::none_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < frame.from.name; });
-  if (in_view || disk.installed || bootstrap_wanted || !lowest || frame.from.name > self.name || !form.view.rank_of(self)) return;
+  // Nor does it take part in another's formation whose own may be on its disk: the lowest name may have changed in between.
+  if (in_view || disk.installed || first_view || bootstrap_wanted || !lowest || frame.from.name > self.name || !form.view.rank_of(self)) return;
   disk.cluster = frame.cluster;
   send_after(persist(), frame.from, Formed{form.view.id});
 }

@@ -176,6 +176,7 @@ std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
   for (const auto& [name, peer] : detector.peers()) {
     const NodeId& node = peer.node;
     if (in_view->view.rank_of(node)) continue;
+    if (std::find(config.peers.begin(), config.peers.end(), name) == config.peers.end()) continue;
     const bool speaks_it = peer.speaks.include(in_view->view.version) || mutant(Mutant::any_version_joins);
     const bool asks = detector.hears(now, node) && !in_a_view(peer.heartbeat.state) && peer.nonce != 0 && lists(peer.heartbeat, self);
     bool mutual = asks && speaks_it && !parted_from(peer);
@@ -272,7 +273,7 @@ void Engine::Parts::evaluate_in_view() {
 /// Something of the view isn't as its members are now, and a ballot can change that.
 bool Engine::Parts::change_needed(RankSet connected) const {
   const InView& v = *in_view;
-  if (v.wedged || connected != all_members(v.view)) return true;
+  if (v.wedged || connected != all_members(v.view) || has_other_votes()) return true;
   const bool may_raise = v.view.has_names(config.peers) || may_raise_without_the_missing(v.view);
   if (v.view.newest_common_version() > v.view.version && may_raise) return true;
   const auto is_loaded = [&](Rank rank) {
@@ -482,7 +483,7 @@ std::string Engine::Parts::waits_for() const {
     return text;
   };
   std::vector<std::string> silent;
-  for (const std::string& name : config.peers) {
+  for (const std::string& name : correspondents()) {
     const FailureDetector::Peer* peer = detector.find(name);
     if (peer == nullptr || !detector.hears(now, peer->node)) silent.push_back(name);
   }

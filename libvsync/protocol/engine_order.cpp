@@ -134,9 +134,10 @@ void Engine::Parts::on_frame(const Frame& frame, const FetchOrder& fetch) {
 bool Engine::Parts::has_lease() const {
   if (mutant(Mutant::no_lease)) return true;
   RankSet proven{in_view->self};
+  const TimePoint since = lease_proven_since();
   for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
     const NodeId& node = in_view->view.members[r].node;
-    if (!detector.heard_us_since(node, now - config.lease)) continue;
+    if (!detector.heard_us_since(node, since)) continue;
     // Who has answered a ballot or is in another view may let others go on without this node, and renews no lease.
     const Heartbeat& newest = detector.find(node.name)->heartbeat;
     if (newest.state == NodeState::operational && newest.view == in_view->view.id) proven.insert(Rank{r});

@@ -8,6 +8,7 @@
 //   engine_view_change.cpp ballots: answering, gathering, accepting, installing
 //   engine_durable.cpp     what is logged on disk, and how a log that lacks something is completed
 //   engine_formation.cpp   first views, and restarts from disks
+//   engine_reconfigure.cpp another configuration while it runs
 //   engine_membership.cpp  who should be in the next view: suspicion, joiners, leave, rejoin
 
 #include <algorithm>
@@ -163,7 +164,7 @@ struct Engine::Parts {
 
   // ---- what it knows
   NodeId self;
-  const Config config;
+  Config config;
   Random random;
   TimePoint now;
   Duration wall{0};
@@ -191,6 +192,12 @@ struct Engine::Parts {
   std::optional<Decision> farewell; ///< (leaving) the change that leaves this node out, while those that stay may lack it
   /// (in no view since) The change that left this node out: all of the next view may have crashed before they knew that it is decided.
   std::optional<Decision> exclusion;
+  /// The lease has become longer; what was told before lets it last no longer than it said then.
+  struct LongerLease {
+    TimePoint at;
+    Duration before;
+  };
+  std::optional<LongerLease> longer_lease;
   bool returning = false;          ///< restarted with an installed view on disk, and not in a view since
   std::vector<std::uint64_t> audited;  ///< by lane: the digest of what was delivered before this view
   std::vector<std::optional<Position>> cut_end;  ///< by lane: end of what was delivered before this view
@@ -392,6 +399,14 @@ struct Engine::Parts {
   [[nodiscard]] std::optional<Position> common_with_others() const;
   [[nodiscard]] std::optional<Position> end_of_common(const Position& position) const;
   void discard();
+
+  // ---- engine_reconfigure.cpp
+  void reconfigure(Config wanted);
+  [[nodiscard]] TimePoint lease_proven_since() const;
+  [[nodiscard]] std::vector<std::string> unconfigured_members() const;
+  [[nodiscard]] std::vector<std::string> correspondents() const;
+  void forget_strangers();
+  [[nodiscard]] bool has_other_votes() const;
 
   // ---- engine_membership.cpp
   void on_frame(const Frame& frame, const Heartbeat& heartbeat);

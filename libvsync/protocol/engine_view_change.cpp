@@ -390,6 +390,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   fresh->member_lost = !event.left.empty() || (in_view && in_view->member_lost);
   in_view = std::move(fresh);
   doubt_what_was_told_before_waking();
+  forget_strangers();
 
   const std::vector<NodeId> gone = event.left;
   emit(std::move(event));

@@ -46,6 +46,7 @@ class FailureDetector {
   /// Any frame of `node`. False: it is of an older incarnation than the newest seen, and must be dropped.
   bool heard(TimePoint now, const NodeId& node);
   void on_heartbeat(TimePoint now, const NodeId& self, const Frame& frame, const Heartbeat& heartbeat);
+  void forget(const std::string& name) { peers_.erase(name); }
   /// True when the evidence changed.
   bool on_link(TimePoint now, const std::string& name, LinkState state);
 

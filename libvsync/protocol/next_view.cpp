@@ -8,6 +8,13 @@
 
 namespace vsync::protocol {
 
+Rank tie_breaker_of(const Config& config, const View& view) { return view.rank_of_name(config.tie_breaker).value_or(Rank{0}); }
+
+// More than it has would block it for ever: it couldn't even admit anybody.
+std::uint32_t min_weight_of(const Config& config, const View& view) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(config.min_weight, view.total_weight()));
+}
+
 std::optional<Rank> acceptor_rank(const View& view, const NodeId& node, bool restart) {
   return restart ? view.rank_of_name(node.name) : view.rank_of(node);
 }
@@ -205,9 +212,8 @@ std::uint16_t version_of(const Config& config, const ChoiceInput& input, const V
 }
 
 void appoint(const Config& config, const ChoiceInput& input, View& next) {
-  // More than it has would block it for ever: it couldn't even admit anybody.
-  next.min_weight = static_cast<std::uint32_t>(std::min<std::uint64_t>(config.min_weight, next.total_weight()));
-  next.tie_breaker = next.rank_of_name(config.tie_breaker).value_or(Rank{0});
+  next.min_weight = min_weight_of(config, next);
+  next.tie_breaker = tie_breaker_of(config, next);
   for (std::uint16_t lane = 0; lane < std::max<std::uint16_t>(config.lanes, 1); ++lane) {
     std::optional<Rank> chosen;
     std::optional<Rank> former;

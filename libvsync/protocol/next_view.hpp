@@ -32,6 +32,10 @@ struct ChoiceInput {
   std::optional<Forced> forced{};
 };
 
+/// What a coordinator with this configuration appoints in a view.
+[[nodiscard]] Rank tie_breaker_of(const Config& config, const View& view);
+[[nodiscard]] std::uint32_t min_weight_of(const Config& config, const View& view);
+
 /// The rank `node` answers for: its own, or (restart) that of its predecessor of the same name.
 [[nodiscard]] std::optional<Rank> acceptor_rank(const View& view, const NodeId& node, bool restart);
 /// The rank whose promise this answer is. A restarted name that has learnt meanwhile how the view ended is bound to a later

@@ -51,5 +51,23 @@ TEST_F(LongLease, AViewChangeRightBehindTheExclusionMakesTheWaitNoShorter) {
   EXPECT_TRUE(cluster.run_until([&] { return !cluster.all<Resolved>("b").empty(); }, 2s));
 }
 
+TEST_F(LongLease, EverybodyIsHeardAsOftenAsTheShortestLeaseNeedsIt) {
+  cluster.configure = nullptr;
+  const auto slower = cluster.tell("a", [](Engine& engine, TimePoint now) {
+    Config slow;
+    slow.peers = {"b", "c", "d", "e"};
+    slow.heartbeat_every = 1s;
+    slow.lease = 2s;
+    slow.suspect_after_min = 3s;
+    slow.suspect_after_max = 4s;
+    slow.admit_after = 4s;
+    return engine.reconfigure(now, slow);
+  });
+  ASSERT_TRUE(slower);
+  const std::uint64_t before = changes("b");
+  cluster.run_for(5s);
+  EXPECT_EQ(changes("b"), before) << "the others judge it by 600 ms";
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

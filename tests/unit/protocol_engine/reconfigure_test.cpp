@@ -1,0 +1,174 @@
+// Another configuration while a node runs, at one node after the other.
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "fixtures.hpp"
+
+namespace vsync::protocol::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+struct Reconfigure : Settled {
+  Reconfigure() : Settled(abc) {}
+
+  static Config of(std::vector<std::string> peers) {
+    Config config;
+    config.peers = std::move(peers);
+    return config;
+  }
+  Result<void, ReconfigureError> reload(const std::string& node, const Config& config) {
+    return cluster.tell(node, [&](Engine& engine, TimePoint now) { return engine.reconfigure(now, config); });
+  }
+  const Member& member(const std::string& at, const std::string& name) {
+    view_ = *cluster.at(at).status().view;
+    return view_.at(*view_.rank_of_name(name));
+  }
+
+ private:
+  View view_;
+};
+
+TEST_F(Reconfigure, TimesChangeNoView) {
+  const std::uint64_t before = changes("a");
+  for (const char* node : {"c", "a", "b"}) {
+    Config config = of({"a", "b", "c"});
+    std::erase(config.peers, node);
+    config.heartbeat_every = 20ms;
+    config.lease = 100ms;
+    config.suspect_after_min = 200ms;
+    config.suspect_after_max = 500ms;
+    ASSERT_TRUE(reload(node, config));
+    cluster.run_for(2s);
+  }
+  EXPECT_EQ(changes("a"), before);
+  cluster.crash("c", false);
+  EXPECT_TRUE(settled({"a", "b"}, 450ms)) << "it was noticed by the new times";
+}
+
+TEST_F(Reconfigure, AWeightIsInTheNextViewAndThatFollowsAtOnce) {
+  const std::uint64_t before = changes("a");
+  Config config = of({"a", "c"});
+  config.weight = 5;
+  ASSERT_TRUE(reload("b", config));
+  ASSERT_TRUE(cluster.run_until([&] { return changes("a") > before; }, 1s));
+  cluster.run_for(1s);
+  EXPECT_EQ(changes("a"), before + 1);
+  for (const char* node : {"a", "b", "c"}) EXPECT_EQ(member(node, "b").weight, 5u);
+}
+
+TEST_F(Reconfigure, TheWeightsOfTheViewThatEndsDecideOnTheNextOne) {
+  // b believes that it has a majority of its own as soon as it says so.
+  isolate("b");
+  Config config = of({"a", "c"});
+  config.weight = 5;
+  ASSERT_TRUE(reload("b", config));
+  ASSERT_TRUE(settled({"a", "c"}));
+  cluster.run_for(3s);
+  EXPECT_EQ(cluster.at("b").status().component, ComponentState::blocked);
+  cluster.heal();
+  ASSERT_TRUE(settled(abc));
+  EXPECT_EQ(member("a", "b").weight, 5u);
+}
+
+TEST_F(Reconfigure, TheTieBreakerAndTheLeastWeightAreTheCoordinatorsToPropose) {
+  const std::uint64_t before = changes("a");
+  const auto wanted = [](std::vector<std::string> peers) {
+    Config config = of(std::move(peers));
+    config.tie_breaker = "c";
+    config.min_weight = 2;
+    return config;
+  };
+  ASSERT_TRUE(reload("c", wanted({"a", "b"})));
+  ASSERT_TRUE(reload("b", wanted({"a", "c"})));
+  cluster.run_for(1s);
+  EXPECT_EQ(changes("a"), before) << "a doesn't know of it yet";
+  ASSERT_TRUE(reload("a", wanted({"b", "c"})));
+  ASSERT_TRUE(cluster.run_until([&] { return changes("b") > before; }, 1s));
+  cluster.run_for(1s);
+  EXPECT_EQ(changes("b"), before + 1);
+  const View view = *cluster.at("b").status().view;
+  EXPECT_EQ(view.at(view.tie_breaker).node.name, "c");
+  EXPECT_EQ(view.min_weight, 2u);
+}
+
+TEST_F(Reconfigure, AnAddedHostJoinsWhenAllNameIt) {
+  cluster.configure = [](const std::string& name, Config& config) {
+    if (name == "d") config.peers = abc;
+  };
+  cluster.start("d");
+  cluster.run_for(2s);
+  EXPECT_THAT(cluster.view("a"), ElementsAre("a", "b", "c"));
+  ASSERT_TRUE(reload("c", of({"a", "b", "d"})));
+  ASSERT_TRUE(reload("a", of({"b", "c", "d"})));
+  cluster.run_for(3s);
+  EXPECT_THAT(cluster.view("a"), ElementsAre("a", "b", "c")) << "b and d don't hear each other";
+  ASSERT_TRUE(reload("b", of({"a", "c", "d"})));
+  EXPECT_TRUE(settled({"a", "b", "c", "d"}));
+}
+
+TEST_F(Reconfigure, AMemberThatIsNamedNoMoreStaysUntilItLeaves) {
+  const std::uint64_t before = changes("a");
+  ASSERT_TRUE(reload("a", of({"b"})));
+  ASSERT_TRUE(reload("b", of({"a"})));
+  cluster.run_for(3s);
+  EXPECT_EQ(changes("a"), before);
+  EXPECT_THAT(cluster.at("a").status().unconfigured, ElementsAre("c"));
+  ASSERT_TRUE(cluster.publish("c", 3, 1));
+  EXPECT_TRUE(delivers("a", 1));
+
+  cluster.leave("c");
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.at("c").left(); }, 2s)) << "it hears that the others have gone on";
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  cluster.run_for(2s);
+  EXPECT_THAT(cluster.at("a").status().unconfigured, IsEmpty());
+  EXPECT_THAT(cluster.at("a").status().heard, ElementsAre("b"));
+  EXPECT_THAT(cluster.at("a").correspondents(), ElementsAre("b"));
+
+  cluster.start("c");
+  cluster.run_for(3s);
+  EXPECT_THAT(cluster.view("a"), ElementsAre("a", "b")) << "a new life gets no place";
+}
+
+TEST_F(Reconfigure, ABlockedNodeStillNamesWhomItWaitsFor) {
+  ASSERT_TRUE(reload("a", of({"b"})));
+  cluster.crash("b");
+  cluster.crash("c");
+  cluster.run_for(3s);
+  EXPECT_EQ(cluster.at("a").status().component, ComponentState::blocked);
+  EXPECT_THAT(cluster.at("a").status().waits_for, testing::HasSubstr("b, c"));
+}
+
+TEST_F(Reconfigure, WhatLastsForALifeIsRefusedAndNothingElseIsTaken) {
+  Config config = of({"a", "c"});
+  config.witness = true;
+  config.weight = 7;
+  const auto refused = reload("b", config);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), ReconfigureError::lasts_for_a_life);
+  cluster.run_for(1s);
+  EXPECT_EQ(member("a", "b").weight, 1u);
+}
+
+TEST_F(Reconfigure, ALongerLeaseDoesNotRestOnWhatWasToldBefore) {
+  for (const char* node : {"a", "b", "c"}) cluster.open_session(node, 9);
+  ASSERT_TRUE(cluster.at("a").status().lease);
+  isolate("a");
+  cluster.run_for(100ms);
+  Config config = of({"b", "c"});
+  config.lease = 5s;
+  config.suspect_after_min = 6s;
+  config.suspect_after_max = 7s;
+  config.admit_after = 8s;
+  ASSERT_TRUE(reload("a", config));
+  EXPECT_TRUE(cluster.at("a").status().lease);
+  cluster.run_for(300ms);
+  EXPECT_FALSE(cluster.at("a").status().lease);
+}
+
+}  // namespace
+}  // namespace vsync::protocol::test
