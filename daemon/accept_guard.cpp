@@ -1,9 +1,11 @@
 #include "daemon/accept_guard.hpp"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <climits>
@@ -11,6 +13,9 @@
 namespace vsync::daemon {
 
 namespace {
+
+constexpr std::uint64_t descriptors_for_files = 24;
+constexpr std::uint64_t descriptors_per_address = 10;
 
 // libzmq's threads read them.
 std::atomic<int> kept_from_applications{INT_MAX};
@@ -30,6 +35,21 @@ bool is_too_much(int listener, int accepted) {
 }
 
 }  // namespace
+
+void keep_descriptors_for(const Configuration& configuration) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  std::size_t addresses = 0;
+  for (const PeerConfiguration& peer : configuration.peers) addresses += peer.endpoints.size();
+  const std::uint64_t all = std::min<std::uint64_t>(limit.rlim_cur, INT_MAX);
+  const std::uint64_t kept = std::min(descriptors_for_files + descriptors_per_address * addresses, all / 2);
+  keep_descriptors(static_cast<int>(all - kept), static_cast<int>(all - std::min(descriptors_for_files, all / 4)));
+}
 
 void keep_descriptors(int from_applications, int from_peers) {
   kept_from_applications = from_applications;

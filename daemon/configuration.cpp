@@ -262,6 +262,7 @@ void Loader::check_peers() {
   Configuration& c = configuration_;
   std::map<std::string, std::size_t> names;
   std::map<std::string, std::size_t> public_keys;
+  std::map<std::string, std::size_t> addresses;
   bool all_loopback = is_loopback(*parse_endpoint(c.listen));
   for (std::size_t i = 0; i < c.peers.size(); ++i) {
     const PeerConfiguration& peer = c.peers[i];
@@ -272,7 +273,11 @@ void Loader::check_peers() {
       const auto [other, fresh] = public_keys.emplace(peer.public_key, i);
       if (!fresh) refuse(place + "has the public key of '" + c.peers[other->second].name + "': allowed is one of its own");
     }
-    for (const std::string& endpoint : peer.endpoints) all_loopback = all_loopback && is_loopback(*parse_endpoint(endpoint));
+    for (const std::string& endpoint : peer.endpoints) {
+      all_loopback = all_loopback && is_loopback(*parse_endpoint(endpoint));
+      const auto [other, fresh] = addresses.emplace(endpoint, i);
+      if (!fresh) refuse(place + "has the address " + endpoint + " of '" + c.peers[other->second].name + "': allowed is one of its own");
+    }
     c.protocol.peers.push_back(peer.name);
   }
   const std::string& tie_breaker = c.protocol.tie_breaker;

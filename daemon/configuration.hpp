@@ -67,6 +67,13 @@ struct Configuration {
 /// checks all of it. Throws StartError (usage) that names file, line, key and what is allowed.
 [[nodiscard]] Configuration load_configuration(const std::optional<std::string>& file, const std::vector<std::string>& settings);
 
+/// Where a daemon's configuration is written, so that it can be read again.
+struct ConfigurationSource {
+  std::optional<std::string> file;
+  std::vector<std::string> settings;
+  [[nodiscard]] Configuration load() const { return load_configuration(file, settings); }
+};
+
 /// The text of config/vsyncd.toml.
 [[nodiscard]] std::string_view default_configuration_text();
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <type_traits>
+#include <utility>
 
 #include "wire/text.hpp"
 
@@ -10,43 +12,67 @@ namespace vsync::daemon {
 
 namespace {
 
+std::string shown(const std::string& text) { return '"' + text + '"'; }
+std::string shown(bool value) { return value ? "true" : "false"; }
 template <class T>
-Key number(std::string_view name, std::int64_t least, std::int64_t most, std::function<T&(Configuration&)> field) {
-  return {name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most),
-          [=](Configuration& c, const toml::node& node) {
-            auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
-            if (!value || *value < least || *value > most) return false;
-            field(c) = static_cast<T>(*value);
-            return true;
-          }};
+  requires std::is_arithmetic_v<T>
+std::string shown(T value) {
+  return std::to_string(value);
 }
 
-Key milliseconds(std::string_view name, std::int64_t least, std::int64_t most, std::function<protocol::Duration&(Configuration&)> field) {
-  return {name, "milliseconds from " + std::to_string(least) + " to " + std::to_string(most),
-          [=](Configuration& c, const toml::node& node) {
-            auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
-            if (!value || *value < least || *value > most) return false;
-            field(c) = std::chrono::milliseconds(*value);
-            return true;
-          }};
+template <class T>
+using Field = std::function<T&(Configuration&)>;
+
+template <class T, class Show>
+Key key(std::string_view name, std::string allowed, Field<T> field, std::function<bool(Configuration&, const toml::node&)> take,
+        Show show) {
+  return {name, std::move(allowed), std::move(take), [=](Configuration c) { return show(field(c)); },
+          [=](Configuration& to, Configuration from) { field(to) = field(from); }};
 }
 
-Key boolean(std::string_view name, std::function<bool&(Configuration&)> field) {
-  return {name, "true or false", [=](Configuration& c, const toml::node& node) {
-            const auto value = node.is_boolean() ? node.value<bool>() : std::nullopt;
-            if (value) field(c) = *value;
-            return value.has_value();
-          }};
+template <class T>
+Key number(std::string_view name, std::int64_t least, std::int64_t most, Field<T> field) {
+  return key<T>(name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most), field,
+                [=](Configuration& c, const toml::node& node) {
+                  auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
+                  if (!value || *value < least || *value > most) return false;
+                  field(c) = static_cast<T>(*value);
+                  return true;
+                },
+                [](T value) { return shown(value); });
 }
 
-Key text(std::string_view name, std::string allowed, std::function<std::string&(Configuration&)> field,
+Key milliseconds(std::string_view name, std::int64_t least, std::int64_t most, Field<protocol::Duration> field) {
+  return key<protocol::Duration>(name, "milliseconds from " + std::to_string(least) + " to " + std::to_string(most), field,
+                                 [=](Configuration& c, const toml::node& node) {
+                                   auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
+                                   if (!value || *value < least || *value > most) return false;
+                                   field(c) = std::chrono::milliseconds(*value);
+                                   return true;
+                                 },
+                                 [](protocol::Duration value) { return shown(value / std::chrono::milliseconds(1)); });
+}
+
+Key boolean(std::string_view name, Field<bool> field) {
+  return key<bool>(name, "true or false", field,
+                   [=](Configuration& c, const toml::node& node) {
+                     const auto value = node.is_boolean() ? node.value<bool>() : std::nullopt;
+                     if (value) field(c) = *value;
+                     return value.has_value();
+                   },
+                   [](bool value) { return shown(value); });
+}
+
+Key text(std::string_view name, std::string allowed, Field<std::string> field,
          std::function<bool(const std::string&)> good = [](const std::string&) { return true; }) {
-  return {name, std::move(allowed), [=](Configuration& c, const toml::node& node) {
-            auto value = node.value<std::string>();
-            if (!node.is_string() || !value || !good(*value)) return false;
-            field(c) = *value;
-            return true;
-          }};
+  return key<std::string>(name, std::move(allowed), field,
+                          [=](Configuration& c, const toml::node& node) {
+                            auto value = node.value<std::string>();
+                            if (!node.is_string() || !value || !good(*value)) return false;
+                            field(c) = *value;
+                            return true;
+                          },
+                          [](const std::string& value) { return shown(value); });
 }
 
 bool take_mode(Configuration& c, const toml::node& node) {
@@ -62,19 +88,33 @@ bool take_mode(Configuration& c, const toml::node& node) {
   return true;
 }
 
+std::string shown_mode(std::uint32_t mode) {
+  std::string digits = "\"0000\"";
+  for (std::size_t i = 4; i > 0; --i, mode /= 8) digits[i] = static_cast<char>('0' + mode % 8);
+  return digits;
+}
+
+constexpr std::pair<std::string_view, Severity> log_levels[] = {{"debug", Severity::debug},
+                                                                {"info", Severity::info},
+                                                                {"notice", Severity::notice},
+                                                                {"warning", Severity::warning},
+                                                                {"error", Severity::error}};
+
 bool take_log_level(Configuration& c, const toml::node& node) {
-  static constexpr std::pair<std::string_view, Severity> levels[] = {{"debug", Severity::debug},
-                                                                      {"info", Severity::info},
-                                                                      {"notice", Severity::notice},
-                                                                      {"warning", Severity::warning},
-                                                                      {"error", Severity::error}};
-  for (auto& [name, severity] : levels) {
+  for (auto& [name, severity] : log_levels) {
     if (node.value<std::string_view>() == name) {
       c.log_level = severity;
       return true;
     }
   }
   return false;
+}
+
+std::string shown_level(Severity level) {
+  for (auto& [name, severity] : log_levels) {
+    if (severity == level) return shown(std::string(name));
+  }
+  return "";
 }
 
 constexpr std::int64_t recorder_least = 64 << 10, recorder_most = 1 << 30;
@@ -88,6 +128,11 @@ bool take_flight_recorder(Configuration& c, const toml::node& node) {
 
 bool name_or_empty(const std::string& name) { return name.empty() || wire::valid_node_name(name); }
 
+// Who the daemon is, what it has opened, and what replicas and logs are built by. All else can change while it runs.
+constexpr std::string_view at_start_only[] = {"node",       "state_dir",          "socket",           "listen",     "security",
+                                              "witness",    "secret_key_file",    "self_audit",       "trace_file", "flight_recorder_bytes",
+                                              "io_threads", "durable_keep_bytes", "session_runs_kept", "loop_cpu",  "io_cpu"};
+
 std::vector<Key> make_keys() {
   constexpr std::int64_t kib = 1 << 10, mib = 1 << 20, gib = 1 << 30, day_ms = 86'400'000;
   const std::string a_name = "a name of at most 63 letters, digits, '-', '_', '.'";
@@ -96,7 +141,8 @@ std::vector<Key> make_keys() {
       text("node", a_name, [](auto& c) -> auto& { return c.node; }, name_or_empty),
       text("state_dir", a_path, [](auto& c) -> auto& { return c.state_dir; }),
       text("socket", a_path, [](auto& c) -> auto& { return c.socket; }),
-      {"socket_mode", "an octal mode such as \"0660\"", take_mode},
+      key<std::uint32_t>("socket_mode", "an octal mode such as \"0660\"", [](auto& c) -> auto& { return c.socket_mode; }, take_mode,
+                         shown_mode),
       text("socket_group", "the name of a group, or \"\"", [](auto& c) -> auto& { return c.socket_group; }),
       text("listen", "tcp://ADDRESS:PORT", [](auto& c) -> auto& { return c.listen; },
            [](const std::string& value) { return parse_endpoint(value).has_value(); }),
@@ -141,10 +187,13 @@ std::vector<Key> make_keys() {
       milliseconds("session_reconnect_within_ms", 0, 600'000, [](auto& c) -> auto& { return c.sessions.reconnect_within; }),
       milliseconds("session_expires_after_ms", 100, day_ms, [](auto& c) -> auto& { return c.protocol.session_expires_after; }),
       number<std::uint32_t>("session_runs_kept", 16, mib, [](auto& c) -> auto& { return c.protocol.session_window; }),
-      {"log_level", "\"debug\", \"info\", \"notice\", \"warning\" or \"error\"", take_log_level},
+      key<Severity>("log_level", "\"debug\", \"info\", \"notice\", \"warning\" or \"error\"", [](auto& c) -> auto& { return c.log_level; },
+                    take_log_level, shown_level),
       text("trace_file", a_path, [](auto& c) -> auto& { return c.trace_file; }),
-      {"flight_recorder_bytes", "0 or a whole number from " + std::to_string(recorder_least) + " to " + std::to_string(recorder_most),
-       take_flight_recorder},
+      key<std::uint64_t>("flight_recorder_bytes",
+                         "0 or a whole number from " + std::to_string(recorder_least) + " to " + std::to_string(recorder_most),
+                         [](auto& c) -> auto& { return c.flight_recorder_bytes; }, take_flight_recorder,
+                         [](std::uint64_t value) { return shown(value); }),
       number<std::uint32_t>("io_threads", 1, 16, [](auto& c) -> auto& { return c.io_threads; }),
       number<std::int32_t>("loop_cpu", -1, 1023, [](auto& c) -> auto& { return c.loop_cpu; }),
       number<std::int32_t>("io_cpu", -1, 1023, [](auto& c) -> auto& { return c.io_cpu; }),
@@ -168,7 +217,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::span<const Key> keys() {
-  static const std::vector<Key> table = make_keys();
+  static const std::vector<Key> table = [] {
+    std::vector<Key> made = make_keys();
+    for (Key& each : made) {
+      each.at_start_only = std::find(std::begin(at_start_only), std::end(at_start_only), each.name) != std::end(at_start_only);
+    }
+    return made;
+  }();
   return table;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The keys of the configuration as a table: name, what is allowed in words, and how a value is taken.
+// The keys of the configuration as a table: name, what is allowed in words, how a value is taken, shown and copied.
 
 #include <functional>
 #include <span>
@@ -15,6 +15,9 @@ struct Key {
   std::string_view name;
   std::string allowed;
   std::function<bool(Configuration&, const toml::node&)> take;  ///< false: not what is allowed
+  std::function<std::string(Configuration)> show;               ///< as it could be written
+  std::function<void(Configuration& to, Configuration from)> copy;
+  bool at_start_only = false;  ///< a change takes effect with the next start
 };
 
 [[nodiscard]] std::span<const Key> keys();

@@ -13,6 +13,7 @@ struct Counters {
   std::uint64_t frames_dropped = 0;          ///< a peer's queue was full or its link down; the protocol sends again
   std::uint64_t frames_malformed = 0;
   std::uint64_t frames_impersonated = 0;     ///< named another sender than the key they came under
+  std::uint64_t frames_of_strangers = 0;     ///< of a node that is no peer here, or not any more
   std::uint64_t peers_refused = 0;           ///< handshakes with a key that isn't ours to trust
   std::uint64_t links_up = 0;
   std::uint64_t links_down = 0;
@@ -40,6 +41,7 @@ void for_each_counter(const Counters& c, Visit&& visit) {
   visit("frames_dropped", c.frames_dropped);
   visit("frames_malformed", c.frames_malformed);
   visit("frames_impersonated", c.frames_impersonated);
+  visit("frames_of_strangers", c.frames_of_strangers);
   visit("peers_refused", c.peers_refused);
   visit("links_up", c.links_up);
   visit("links_down", c.links_down);

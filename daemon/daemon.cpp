@@ -2,11 +2,8 @@
 
 #include <sched.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <uv.h>
 
-#include <algorithm>
-#include <climits>
 #include <csignal>
 #include <optional>
 #include <zmq.hpp>
@@ -54,25 +51,6 @@ std::uint64_t random_number() {
   return number;
 }
 
-constexpr std::uint64_t descriptors_for_files = 24;
-constexpr std::uint64_t descriptors_per_address = 10;
-
-// Each application takes a descriptor for its connection and one for its process; some are kept for files and peers.
-void raise_descriptor_limit(const Configuration& configuration) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  if (limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-  }
-  std::size_t addresses = 0;
-  for (const PeerConfiguration& peer : configuration.peers) addresses += peer.endpoints.size();
-  const std::uint64_t all = std::min<std::uint64_t>(limit.rlim_cur, INT_MAX);
-  const std::uint64_t kept = std::min(descriptors_for_files + descriptors_per_address * addresses, all / 2);
-  keep_descriptors(static_cast<int>(all - kept), static_cast<int>(all - std::min(descriptors_for_files, all / 4)));
-}
-
 void pin_loop(int cpu) {
   if (cpu < 0) return;
   cpu_set_t cpus;
@@ -96,11 +74,11 @@ protocol::NodeId new_incarnation(StateStore& store, protocol::PersistentState& s
 
 }  // namespace
 
-ExitStatus run_daemon(const Configuration& configuration) {
+ExitStatus run_daemon(const Configuration& configuration, const ConfigurationSource& source) {
   Log log(configuration.log_level);
   log.set_node(configuration.node);
   std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit(configuration);
+  keep_descriptors_for(configuration);
 
   Loop loop;
   Counters counters;
@@ -139,7 +117,7 @@ ExitStatus run_daemon(const Configuration& configuration) {
   }
   Service service(loop.get());
   const SpareMemory spare_memory(loop.get());
-  EngineLoop driver(loop.get(), configuration,
+  EngineLoop driver(loop.get(), configuration, source,
                     {engine, store, peers, socket, sessions, trace ? &*trace : nullptr, recorder ? &*recorder : nullptr, service, counters,
                      log});
   log.notice("vsyncd " VSYNC_VERSION " starts", {{"SOCKET", configuration.socket},

@@ -7,6 +7,6 @@
 namespace vsync::daemon {
 
 /// Throws StartError when the start can't go on; otherwise returns when the daemon has stopped.
-ExitStatus run_daemon(const Configuration& configuration);
+ExitStatus run_daemon(const Configuration& configuration, const ConfigurationSource& source = {});
 
 }  // namespace vsync::daemon

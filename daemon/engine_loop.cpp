@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <csignal>
 
+#include "daemon/accept_guard.hpp"
 #include "daemon/clock.hpp"
+#include "protocol/assert.hpp"
 
 namespace vsync::daemon {
 
@@ -19,18 +21,18 @@ constexpr int rounds_max = 4;
 
 }  // namespace
 
-EngineLoop::EngineLoop(uv_loop_t* loop, const Configuration& configuration, Parts parts)
+EngineLoop::EngineLoop(uv_loop_t* loop, const Configuration& configuration, ConfigurationSource source, Parts parts)
     : loop_(loop),
       parts_(parts),
-      lease_(configuration.protocol.lease),
-      leave_within_(configuration.leave_within),
+      configuration_(configuration),
+      source_(std::move(source)),
       prepare_([this] { before_blocking(); }),
       check_([this] { turn(); }),
       idle_([] {}),
       timer_([this] { due_ = true; }),
       terminate_([this] { on_stop_signal(); }),
       interrupt_([this] { on_stop_signal(); }),
-      hangup_([this] { parts_.log.notice("SIGHUP: the configuration is read at start only; restart to change it"); }) {
+      hangup_([this] { (void)reload(); }) {
   uv_prepare_init(loop_, prepare_.get());
   uv_check_init(loop_, check_.get());
   uv_idle_init(loop_, idle_.get());
@@ -38,6 +40,7 @@ EngineLoop::EngineLoop(uv_loop_t* loop, const Configuration& configuration, Part
   uv_signal_init(loop_, terminate_.get());
   uv_signal_init(loop_, interrupt_.get());
   uv_signal_init(loop_, hangup_.get());
+  parts_.sessions.set_reload([this] { return reload(); });
   parts_.store.attach(loop_, [this](const std::string& why) {
     // A node that can't keep its promises must not make any: to the others this is a crash, which the protocol handles.
     parts_.log.error("stopping: " + why);
@@ -114,6 +117,7 @@ void EngineLoop::report(const protocol::Status& status) {
                      {{"PARTED", names}});
   }
   parted_ = status.parted;
+  if (parts_.peers.any_unconfigured()) parts_.peers.keep_only(parts_.engine.correspondents());
 }
 
 // A pause longer than a lease means that others may have gone on without this node. The engine says nothing until it has heard
@@ -122,7 +126,7 @@ void EngineLoop::report(const protocol::Status& status) {
 bool EngineLoop::woke_up() {
   const TimePoint now = boot_now();
   const Duration since = now - std::exchange(last_look_, now);
-  if (since <= lease_) return false;
+  if (since <= configuration_.protocol.lease) return false;
   ++parts_.counters.pauses;
   parts_.socket.hold(true);
   parts_.log.warning("this daemon stood still: it asks the others before it goes on",
@@ -194,6 +198,51 @@ void EngineLoop::arm(TimePoint now) {
   uv_timer_start(timer_.get(), &LoopHandle<uv_timer_t>::call<>, static_cast<std::uint64_t>(wait.count()), 0);
 }
 
+// All of it or nothing, between two inputs.
+Result<Reload, std::string> EngineLoop::reload() {
+  parts_.service.reloading();
+  Result<Reload, std::string> done = Unexpected{std::string()};
+  try {
+    Reload wanted = plan_reload(configuration_, source_.load(), parts_.peers.listening());
+    apply(wanted.configuration);
+    tell(wanted);
+    done = std::move(wanted);
+  } catch (const std::exception& problem) {
+    parts_.log.error(std::string("the configuration is not taken, all stays as it was: ") + problem.what());
+    done = Unexpected{std::string(problem.what())};
+  }
+  parts_.service.reloaded();
+  return done;
+}
+
+// What can fail comes first.
+void EngineLoop::apply(const Configuration& configuration) {
+  parts_.socket.set_access(configuration);
+  try {
+    parts_.peers.reconfigure(configuration);
+  } catch (...) {
+    parts_.socket.set_access(configuration_);
+    throw;
+  }
+  const auto taken = parts_.engine.reconfigure(boot_now(), configuration.protocol);
+  VSYNC_ASSERT(taken);  // what it refuses, the plan has left as it was
+  configuration_ = configuration;
+  parts_.sessions.set_limits(configuration.sessions);
+  parts_.log.set_threshold(configuration.log_level);
+  keep_descriptors_for(configuration);
+}
+
+void EngineLoop::tell(const Reload& reload) {
+  for (const Reload::Change& change : reload.changed) parts_.log.notice("configuration: " + text_of(change));
+  for (const Reload::Change& change : reload.at_restart) {
+    parts_.log.warning("configuration: " + text_of(change) + " takes a restart; kept as it was until then");
+  }
+  if (reload.changed.empty() && reload.at_restart.empty()) parts_.log.notice("configuration: read again, nothing has changed");
+  for (const std::string& name : parts_.engine.status().unconfigured) {
+    parts_.log.warning("a member of the view is not configured here: it keeps its place until it leaves", {{"PEER", name}});
+  }
+}
+
 void EngineLoop::on_stop_signal() {
   if (leaving_) {
     parts_.log.warning("second signal: stopping at once");
@@ -202,7 +251,7 @@ void EngineLoop::on_stop_signal() {
   parts_.log.notice("leaving the view; a second signal stops at once");
   parts_.service.stopping();
   leaving_ = true;
-  leave_by_ = boot_now() + leave_within_;
+  leave_by_ = boot_now() + configuration_.leave_within;
   parts_.engine.leave(boot_now());
 }
 

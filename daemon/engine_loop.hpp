@@ -18,6 +18,7 @@
 #include "daemon/log.hpp"
 #include "daemon/loop_handle.hpp"
 #include "daemon/peer_links.hpp"
+#include "daemon/reload.hpp"
 #include "daemon/service.hpp"
 #include "daemon/start_error.hpp"
 #include "daemon/state_store.hpp"
@@ -40,7 +41,7 @@ class EngineLoop {
     Counters& counters;
     Log& log;
   };
-  EngineLoop(uv_loop_t* loop, const Configuration& configuration, Parts parts);
+  EngineLoop(uv_loop_t* loop, const Configuration& configuration, ConfigurationSource source, Parts parts);
 
   /// Runs until an orderly leave is complete or a write of the state fails.
   ExitStatus run();
@@ -59,12 +60,15 @@ class EngineLoop {
   void on_stop_signal();
   void check_leave(protocol::TimePoint now);
   void stop(ExitStatus status);
+  Result<Reload, std::string> reload();
+  void apply(const Configuration& configuration);
+  void tell(const Reload& reload);
   void keep_what_led_to_a_divergence();
 
   uv_loop_t* loop_;
   Parts parts_;
-  protocol::Duration lease_;
-  protocol::Duration leave_within_;
+  Configuration configuration_;
+  ConfigurationSource source_;
   protocol::Outbox outbox_;
   std::vector<protocol::WriteToken> tokens_;
   std::vector<LinkChange> links_;

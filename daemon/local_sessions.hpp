@@ -24,6 +24,7 @@
 #include "daemon/local_socket.hpp"
 #include "daemon/log.hpp"
 #include "daemon/process_watch.hpp"
+#include "daemon/reload.hpp"
 #include "daemon/routing_table.hpp"
 #include "daemon/session.hpp"
 #include "protocol/engine.hpp"
@@ -49,6 +50,12 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   /// Without it applications are told that there is none.
   using TraceDump = std::function<bool(std::function<void(const Result<std::string, std::string>&)>)>;
   void set_trace_dump(TraceDump dump) { trace_dump_ = std::move(dump); }
+
+  /// Reads the configuration again; tells what changed, or why nothing did.
+  using ReloadConfiguration = std::function<Result<Reload, std::string>()>;
+  void set_reload(ReloadConfiguration reload) { reload_ = std::move(reload); }
+  /// From now on; the bounds of what waits for one session are those of the sessions that begin later.
+  void set_limits(const SessionLimits& limits) { limits_ = limits; }
 
   // ---- the phases of a turn, in this order
   void receive(protocol::TimePoint now);
@@ -109,6 +116,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   void on_operator(Session& session, const wire::Query& query);
   void on(Session& session, LocalSocket::Request& request, const wire::Received& received);
   void dump_trace(Session& session, std::uint32_t request);
+  void reload(Session& session, std::uint32_t request);
   void join_group(Session& session, const wire::Join& join);
   enum class Taken : std::uint8_t { yes, later };
   Taken publish(Session& session, const wire::Publish& head, const protocol::Payload& body);
@@ -176,6 +184,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   PublishTap tap_;
   ReportLinks report_links_;
   TraceDump trace_dump_;
+  ReloadConfiguration reload_;
 
   protocol::TimePoint now_;
   protocol::TimePoint next_look_;

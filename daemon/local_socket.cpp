@@ -76,6 +76,12 @@ void set_owner_and_mode(const std::string& path, const Configuration& configurat
 LocalSocket::LocalSocket(uv_loop_t* loop, zmq::context_t& context, const Configuration& configuration)
     : path_(configuration.socket), socket_(open(context, configuration)), poller_(loop, socket_) {}
 
+void LocalSocket::set_access(const Configuration& configuration) {
+  if (handed_over_) return;
+  if (configuration.socket_group.empty()) (void)::chown(path_.c_str(), static_cast<uid_t>(-1), getegid());
+  set_owner_and_mode(path_, configuration);
+}
+
 LocalSocket::~LocalSocket() {
   if (!handed_over_) ::unlink(path_.c_str());
 }

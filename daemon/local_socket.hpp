@@ -34,6 +34,9 @@ class LocalSocket {
   LocalSocket(const LocalSocket&) = delete;
   LocalSocket& operator=(const LocalSocket&) = delete;
 
+  /// Who may connect from now on: mode and group of the path. One that systemd handed over is systemd's. Throws StartError.
+  void set_access(const Configuration& configuration);
+
   struct Request {
     zmq::message_t route;
     zmq::message_t envelope;

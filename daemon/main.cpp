@@ -25,13 +25,14 @@ ExitStatus act(const CommandLine& line) {
     case CommandLine::What::check:
     case CommandLine::What::run: break;
   }
-  const auto configuration = vsync::daemon::load_configuration(line.configuration_file, line.settings);
+  const vsync::daemon::ConfigurationSource source{line.configuration_file, line.settings};
+  const auto configuration = source.load();
   if (line.what == CommandLine::What::check) {
     std::cout << "the configuration is sound: node " << configuration.node << ", " << configuration.peers.size() << " peers, socket "
               << configuration.socket << ", state in " << configuration.state_dir << "\n";
     return ExitStatus::success;
   }
-  return vsync::daemon::run_daemon(configuration);
+  return vsync::daemon::run_daemon(configuration, source);
 }
 
 }  // namespace

@@ -42,8 +42,8 @@ zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, 
 // Not ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: libzmq (4.3.4) also says that of a message on an established connection that it can't
 // decrypt, and saying it overwrites the error by which it would end the connection. The connection then stays, stopped, and when the peer
 // ends it before ZeroMQ's heartbeat does, an assertion in out_event() stops the process.
-zmq::socket_t make_monitor(zmq::context_t& context, zmq::socket_t& watched, const std::string& name) {
-  const std::string address = "inproc://" + name;
+zmq::socket_t make_monitor(zmq::context_t& context, zmq::socket_t& watched) {
+  const std::string address = "inproc://monitor-" + std::to_string(reinterpret_cast<std::uintptr_t>(watched.handle()));
   const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                      ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
   if (zmq_socket_monitor(watched.handle(), address.c_str(), events) != 0) throw zmq::error_t();
@@ -72,7 +72,7 @@ Outlet::Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration
       queue_bytes_max_(queue_bytes_max),
       socket_(make_push(context, peer, keys, times, bulk)),
       wake_([this] { take_commands(); }),
-      monitor_(make_monitor(context, socket_, (bulk ? "bulk-" : "control-") + peer.name + "-" + endpoint)),
+      monitor_(make_monitor(context, socket_)),
       monitor_poller_(loop, monitor_),
       given_up_(std::move(given_up)),
       patience_([this] { patience_ended_ = true; }) {
@@ -208,11 +208,16 @@ struct PeerLink::Way {
   }
 };
 
-PeerLink::PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
-                   const LinkTimes& times, std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed)
-    : name_(peer.name), counters_(counters), log_(log), changed_(std::move(changed)), choice_(peer.endpoints.size()) {
-  for (std::size_t address = 0; address < peer.endpoints.size(); ++address) {
-    ways_.push_back(std::make_unique<Way>(loop, context, peer, address, keys, times, queue_bytes_max,
+PeerLink::PeerLink(uv_loop_t* loop, zmq::context_t& context, const LinkPlan& plan, const std::optional<KeyPair>& keys, Counters& counters,
+                   Log& log, Changed changed)
+    : plan_(plan),
+      name_(plan.peer.name),
+      counters_(counters),
+      log_(log),
+      changed_(std::move(changed)),
+      choice_(plan.peer.endpoints.size()) {
+  for (std::size_t address = 0; address < plan.peer.endpoints.size(); ++address) {
+    ways_.push_back(std::make_unique<Way>(loop, context, plan.peer, address, keys, plan.times, plan.queue_bytes_max,
                                           [this, address] { on_given_up(ways_[address]->endpoint); },
                                           [this, address] { on_refused(address); }));
   }
@@ -221,7 +226,7 @@ PeerLink::PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfigura
 
 PeerLink::~PeerLink() = default;
 
-LinkReport PeerLink::report() const { return {name_, way().endpoint, up_}; }
+LinkReport PeerLink::report() const { return {name_, way().endpoint, up_, {}}; }
 
 void PeerLink::send(Parcel parcel, bool bulk, bool heartbeat) {
   const std::size_t dropped = (bulk ? way().bulk : way().control).send(std::move(parcel), heartbeat, up_);

@@ -37,6 +37,15 @@ struct LinkTimes {
   int bulk_heartbeat_timeout_ms = 15'000;
   /// `other_way`: there is another address to go over to, before the silence is suspected.
   LinkTimes(protocol::Duration suspect_after, bool other_way);
+  bool operator==(const LinkTimes&) const = default;
+};
+
+/// What a link is made by; another one has a link made anew.
+struct LinkPlan {
+  PeerConfiguration peer;
+  LinkTimes times;
+  std::size_t queue_bytes_max;
+  bool operator==(const LinkPlan&) const = default;
 };
 
 /// One PUSH connection and what waits for it.
@@ -100,11 +109,14 @@ class PeerLink {
  public:
   using Changed = std::function<void(const std::string& peer, protocol::LinkState state)>;
 
-  PeerLink(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
-           const LinkTimes& times, std::size_t queue_bytes_max, Counters& counters, Log& log, Changed changed);
+  PeerLink(uv_loop_t* loop, zmq::context_t& context, const LinkPlan& plan, const std::optional<KeyPair>& keys, Counters& counters, Log& log,
+           Changed changed);
   ~PeerLink();
 
-  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const LinkPlan& plan() const { return plan_; }
+  [[nodiscard]] bool up() const { return up_; }
+  /// No process listens at any of its addresses, as far as was heard since it was last up.
+  [[nodiscard]] bool all_refuse() const { return choice_.all_refuse(); }
   [[nodiscard]] LinkReport report() const;
   void send(Parcel parcel, bool bulk, bool heartbeat);
   void flush();
@@ -125,6 +137,7 @@ class PeerLink {
   void probe();
   [[nodiscard]] Way& way() const { return *ways_[choice_.current()]; }
 
+  LinkPlan plan_;
   std::string name_;
   Counters& counters_;
   Log& log_;

@@ -21,20 +21,94 @@ constexpr int keepalive_count = 3;
 }  // namespace
 
 PeerLinks::PeerLinks(uv_loop_t* loop, zmq::context_t& context, const Configuration& configuration, Counters& counters, Log& log)
-    : counters_(counters), log_(log) {
-  if (configuration.peers.empty()) return;
+    : loop_(loop), context_(context), counters_(counters), log_(log) {
+  reconfigure(configuration);
+}
+
+void PeerLinks::listen(const Configuration& configuration) {
+  std::optional<KeyPair> keys;
+  std::unique_ptr<ZapHandler> zap;
   if (configuration.effective_security() == Security::curve) {
-    keys_ = read_secret_key(configuration.secret_key_file, "key 'secret_key_file'");
-    zap_ = std::make_unique<ZapHandler>(loop, context, configuration.peers, counters, log);
+    keys = read_secret_key(configuration.secret_key_file, "key 'secret_key_file'");
+    zap = std::make_unique<ZapHandler>(loop_, context_, counters_, log_);
   }
-  bind(context, configuration);
-  poller_ = std::make_unique<ZmqPoller>(loop, inbound_);
-  for (const PeerConfiguration& peer : configuration.peers) {
-    const LinkTimes times(configuration.protocol.suspect_after_min, peer.endpoints.size() > 1);
-    links_.push_back(std::make_unique<PeerLink>(
-        loop, context, peer, keys_, times, configuration.peer_queue_bytes_max, counters, log,
-        [this](const std::string& name, protocol::LinkState state) { changes_.push_back({name, state}); }));
+  keys_ = std::move(keys);
+  bind(context_, configuration);
+  zap_ = std::move(zap);
+  poller_ = std::make_unique<ZmqPoller>(loop_, inbound_);
+}
+
+std::unique_ptr<PeerLink> PeerLinks::make_link(const LinkPlan& plan) {
+  return std::make_unique<PeerLink>(loop_, context_, plan, keys_, counters_, log_,
+                                    [this](const std::string& name, protocol::LinkState state) { on_change(name, state); });
+}
+
+void PeerLinks::reconfigure(const Configuration& configuration) {
+  if (!listening() && configuration.peers.empty()) return;
+  if (!listening()) listen(configuration);
+  for (Peer& peer : peers_) peer.configured = false;
+  for (const PeerConfiguration& wanted : configuration.peers) {
+    const LinkPlan plan{wanted, LinkTimes(configuration.protocol.suspect_after_min, wanted.endpoints.size() > 1),
+                        configuration.peer_queue_bytes_max};
+    Peer* known = find(wanted.name);
+    if (known == nullptr) {
+      peers_.push_back({make_link(plan), nullptr, true});
+      continue;
+    }
+    known->configured = true;
+    if (known->link->plan() == plan) {
+      known->next.reset();
+    } else if (!known->next || known->next->plan() != plan) {
+      known->next = make_link(plan);
+    }
   }
+  tell_who_may_connect();
+}
+
+void PeerLinks::keep_only(std::span<const std::string> wanted) {
+  const auto ended = std::erase_if(peers_, [&](const Peer& peer) {
+    const std::string& name = peer.link->plan().peer.name;
+    const bool ends = !peer.configured && std::find(wanted.begin(), wanted.end(), name) == wanted.end();
+    if (ends) log_.notice("the link to a peer that is not configured any more ends", {{"PEER", name}});
+    return ends;
+  });
+  if (ended > 0) tell_who_may_connect();
+}
+
+bool PeerLinks::any_unconfigured() const {
+  return std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) { return !peer.configured; });
+}
+
+// A peer comes by its former key until it is reached by the new one: it takes its own with a restart.
+void PeerLinks::tell_who_may_connect() {
+  if (!zap_) return;
+  std::vector<PeerConfiguration> known;
+  for (const Peer& peer : peers_) {
+    known.push_back(peer.link->plan().peer);
+    if (peer.next) known.push_back(peer.next->plan().peer);
+  }
+  zap_->let_in(known);
+}
+
+PeerLinks::Peer* PeerLinks::find(const std::string& name) {
+  const auto found = std::find_if(peers_.begin(), peers_.end(), [&](const Peer& peer) { return peer.link->plan().peer.name == name; });
+  return found == peers_.end() ? nullptr : &*found;
+}
+
+// While one link is to take another's place, the peer may be at the addresses of either.
+void PeerLinks::on_change(const std::string& name, protocol::LinkState state) {
+  const Peer* peer = find(name);
+  if (peer != nullptr && peer->next) {
+    if (state == protocol::LinkState::refused && !(peer->link->all_refuse() && peer->next->all_refuse())) return;
+    if (state == protocol::LinkState::down && peer->link->up()) return;
+  }
+  changes_.push_back({name, state});
+}
+
+void PeerLinks::put_in_place(Peer& peer) {
+  peer.link = std::move(peer.next);
+  log_.notice("the link to a peer is made anew", {{"PEER", peer.link->plan().peer.name}, {"ENDPOINT", peer.link->report().endpoint}});
+  tell_who_may_connect();
 }
 
 void PeerLinks::bind(zmq::context_t& context, const Configuration& configuration) {
@@ -72,16 +146,24 @@ void PeerLinks::bind(zmq::context_t& context, const Configuration& configuration
 }
 
 bool PeerLinks::pending() {
-  if (links_.empty()) return false;
+  if (!listening()) return false;
   bool any = poller_->pending();
   if (zap_ && zap_->pending()) any = true;
-  for (auto& link : links_) any = link->pending() || any;
+  for (Peer& peer : peers_) {
+    any = peer.link->pending() || any;
+    any = (peer.next && peer.next->pending()) || any;
+  }
   return any;
 }
 
 void PeerLinks::observe(std::vector<LinkChange>& changes) {
   if (zap_) zap_->serve();
-  for (auto& link : links_) link->observe();
+  for (Peer& peer : peers_) {
+    peer.link->observe();
+    if (!peer.next) continue;
+    peer.next->observe();
+    if (peer.next->up()) put_in_place(peer);
+  }
   changes.insert(changes.end(), changes_.begin(), changes_.end());
   changes_.clear();
 }
@@ -126,6 +208,11 @@ std::optional<protocol::Frame> PeerLinks::receive_one() {
       return std::nullopt;
     }
   }
+  // Its connection may outlive its place in the configuration, and without keys anybody's reaches us.
+  if (find(frame->from.name) == nullptr) {
+    ++counters_.frames_of_strangers;
+    return std::nullopt;
+  }
   ++counters_.frames_received;
   return std::move(*frame);
 }
@@ -140,23 +227,26 @@ void PeerLinks::send(std::span<const protocol::Outgoing> frames) {
   const protocol::Frame* sealed = nullptr;
   Parcel parcel;
   for (const protocol::Outgoing& outgoing : frames) {
-    auto link = std::find_if(links_.begin(), links_.end(), [&](const auto& l) { return l->name() == outgoing.to; });
-    if (link == links_.end()) continue;  // not configured here: it can't be reached
+    Peer* peer = find(outgoing.to);
+    if (peer == nullptr) continue;  // not configured here: it can't be reached
     if (outgoing.frame.get() != sealed) {
       parcel = seal(*outgoing.frame);
       sealed = outgoing.frame.get();
     }
-    (*link)->send(parcel.share(), outgoing.bulk, std::holds_alternative<protocol::Heartbeat>(outgoing.frame->body));
+    peer->link->send(parcel.share(), outgoing.bulk, std::holds_alternative<protocol::Heartbeat>(outgoing.frame->body));
   }
 }
 
 void PeerLinks::flush() {
-  for (auto& link : links_) link->flush();
+  for (Peer& peer : peers_) peer.link->flush();
 }
 
 std::vector<LinkReport> PeerLinks::report() const {
   std::vector<LinkReport> reports;
-  for (const auto& link : links_) reports.push_back(link->report());
+  for (const Peer& peer : peers_) {
+    reports.push_back(peer.link->report());
+    if (peer.next) reports.back().next = peer.next->report().endpoint;
+  }
   return reports;
 }
 

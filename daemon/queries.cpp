@@ -76,9 +76,13 @@ std::string status_json(const protocol::Status& status, const protocol::Director
   json["waits_for"] = status.waits_for;
   json["heard"] = status.heard;
   json["suspected"] = status.suspected;
+  json["unconfigured"] = status.unconfigured;
   json["parted"] = status.parted;
   json["links"] = Json::array();
-  for (const LinkReport& link : links) json["links"].push_back({{"peer", link.peer}, {"endpoint", link.endpoint}, {"up", link.up}});
+  for (const LinkReport& link : links) {
+    json["links"].push_back({{"peer", link.peer}, {"endpoint", link.endpoint}, {"up", link.up}});
+    if (!link.next.empty()) json["links"].back()["next"] = link.next;
+  }
   json["sessions"] = sessions;
   json["groups"] = directory.group_count();
   json["positions"] = {{"ordered", status.ordered.value},
@@ -132,6 +136,15 @@ std::optional<std::string> members_json(const protocol::Directory& directory, co
   json["members"] = std::move(members);
   if (truncated) json["truncated"] = true;
   return dump(json);
+}
+
+std::string reload_json(const Reload& reload) {
+  const auto list = [](const std::vector<Reload::Change>& changes) {
+    Json all = Json::array();
+    for (const Reload::Change& change : changes) all.push_back({{"key", change.key}, {"from", change.from}, {"to", change.to}});
+    return all;
+  };
+  return dump(Json{{"changed", list(reload.changed)}, {"at_restart", list(reload.at_restart)}});
 }
 
 std::string dump_json(const std::string& file) { return dump(Json{{"file", file}}); }

@@ -7,6 +7,7 @@
 
 #include "daemon/counters.hpp"
 #include "daemon/link_report.hpp"
+#include "daemon/reload.hpp"
 #include "protocol/directory.hpp"
 #include "protocol/engine.hpp"
 
@@ -22,6 +23,7 @@ namespace vsync::daemon {
 /// Nothing: no such group.
 [[nodiscard]] std::optional<std::string> members_json(const protocol::Directory& directory, const std::string& group);
 
+[[nodiscard]] std::string reload_json(const Reload& reload);
 [[nodiscard]] std::string dump_json(const std::string& file);
 
 }  // namespace vsync::daemon

@@ -3,6 +3,7 @@
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "daemon/queries.hpp"
 
@@ -29,6 +30,18 @@ void Service::report(const protocol::Status& status) {
   last_ = text;
   const bool announce = knows && !std::exchange(ready_, ready_ || knows);
   sd_notify(0, ((announce ? "READY=1\nSTATUS=" : "STATUS=") + text).c_str());
+}
+
+// Who isn't ready yet has nothing to become ready again from.
+void Service::reloading() {
+  if (!ready_) return;
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000);
+}
+
+void Service::reloaded() {
+  if (ready_) sd_notify(0, ("READY=1\nSTATUS=" + last_).c_str());
 }
 
 void Service::stopping() { sd_notify(0, "STOPPING=1\nSTATUS=leaving the view"); }

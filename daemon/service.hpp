@@ -19,6 +19,9 @@ class Service {
   /// Ready is a node in a primary view, or one that knows what it waits for.
   void report(const protocol::Status& status);
   void stopping();
+  /// Around a reload, which systemd shows while it lasts.
+  void reloading();
+  void reloaded();
 
  private:
   std::string last_;

@@ -7,6 +7,7 @@
 #include "daemon/queries.hpp"
 #include "protocol/directory.hpp"
 #include "wire/limits.hpp"
+#include "wire/text.hpp"
 
 namespace vsync::daemon {
 
@@ -218,8 +219,9 @@ void LocalSessions::tell_outcome(Session& session, const wire::OutcomeRun& run) 
 // has three quarters, which is more than the largest batch.
 void LocalSessions::tell_credit(Session& session) {
   if (session.stage != Session::Stage::open) return;
-  const wire::Credit due{session.accepted.bytes + limits_.held_publish_bytes_max,
-                         session.accepted.messages + limits_.held_publish_messages_max};
+  // What was granted stays so when the limits shrink.
+  const wire::Credit due{std::max(session.granted.bytes, session.accepted.bytes + limits_.held_publish_bytes_max),
+                         std::max(session.granted.messages, session.accepted.messages + limits_.held_publish_messages_max)};
   if (due.bytes - session.granted.bytes < limits_.held_publish_bytes_max / 4 &&
       due.messages - session.granted.messages < limits_.held_publish_messages_max / 4) {
     return;
@@ -271,6 +273,16 @@ const char* text_of(protocol::ForceError error) {
   return "";
 }
 
+// It quotes what a file had, which may be anything.
+std::string tellable(std::string text) {
+  constexpr std::size_t bytes_max = 2000;
+  constexpr std::size_t character_bytes_max = 4;
+  const std::size_t least = std::min(text.size(), bytes_max) - std::min(text.size(), character_bytes_max);
+  text.resize(std::min(text.size(), bytes_max));
+  while (text.size() > least && !wire::valid_utf8(text)) text.pop_back();
+  return wire::valid_utf8(text) ? text : "what is wrong is no UTF-8 text; the daemon's log has it";
+}
+
 const char* text_of(protocol::DiscardError) { return "no peers are configured that this node could join"; }
 
 }  // namespace
@@ -288,7 +300,8 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Quer
     case What::bootstrap:
     case What::force_primary:
     case What::discard:
-    case What::dump_trace: return on_operator(session, query);
+    case What::dump_trace:
+    case What::reload: return on_operator(session, query);
   }
 }
 
@@ -299,6 +312,7 @@ void LocalSessions::on_operator(Session& session, const wire::Query& query) {
     return refuse(ErrorCode::not_allowed, "operators' commands are for root and the daemon's own user");
   }
   if (query.what == What::dump_trace) return dump_trace(session, query.request);
+  if (query.what == What::reload) return reload(session, query.request);
   engine_used_ = true;
   const char* said = "an operator's bootstrap makes this node the first view";
   if (query.what == What::bootstrap) {
@@ -312,6 +326,15 @@ void LocalSessions::on_operator(Session& session, const wire::Query& query) {
   }
   log_.notice(said, {{"UID", std::to_string(session.credentials.uid)}});
   tell(session, wire::QueryAnswer{query.request, R"({"ok":true})"});
+}
+
+void LocalSessions::reload(Session& session, std::uint32_t request) {
+  if (!reload_) return tell(session, wire::Refused{request, ErrorCode::unavailable, "this daemon has no configuration to read again"});
+  engine_used_ = true;
+  log_.notice("an operator has the configuration read again", {{"UID", std::to_string(session.credentials.uid)}});
+  const auto reloaded = reload_();
+  if (!reloaded) return tell(session, wire::Refused{request, ErrorCode::unavailable, tellable(reloaded.error())});
+  tell(session, wire::QueryAnswer{request, reload_json(*reloaded)});
 }
 
 void LocalSessions::dump_trace(Session& session, std::uint32_t request) {

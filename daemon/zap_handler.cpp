@@ -18,9 +18,11 @@ zmq::socket_t bind_handler(zmq::context_t& context) {
 
 }  // namespace
 
-ZapHandler::ZapHandler(uv_loop_t* loop, zmq::context_t& context, const std::vector<PeerConfiguration>& peers, Counters& counters,
-                       Log& log)
-    : counters_(counters), log_(log), socket_(bind_handler(context)), poller_(loop, socket_) {
+ZapHandler::ZapHandler(uv_loop_t* loop, zmq::context_t& context, Counters& counters, Log& log)
+    : counters_(counters), log_(log), socket_(bind_handler(context)), poller_(loop, socket_) {}
+
+void ZapHandler::let_in(const std::vector<PeerConfiguration>& peers) {
+  names_.clear();
   for (const PeerConfiguration& peer : peers) {
     Key key;
     if (zmq_z85_decode(reinterpret_cast<std::uint8_t*>(key.data()), peer.public_key.c_str()) != nullptr) names_[key] = peer.name;

@@ -20,7 +20,10 @@ namespace vsync::daemon {
 class ZapHandler {
  public:
   /// Must be there before a socket with `domain()` binds.
-  ZapHandler(uv_loop_t* loop, zmq::context_t& context, const std::vector<PeerConfiguration>& peers, Counters& counters, Log& log);
+  ZapHandler(uv_loop_t* loop, zmq::context_t& context, Counters& counters, Log& log);
+
+  /// Who may connect from now on. A peer may have several keys.
+  void let_in(const std::vector<PeerConfiguration>& peers);
 
   static const char* domain() { return "vsync-peers"; }
   /// Answers what was asked.

@@ -76,6 +76,7 @@ struct Parser {
   BootstrapArguments bootstrap;
   ForcePrimaryArguments force_primary;
   JoinArguments join;
+  ReloadArguments reload;
   bool discard = false;
   TraceCheckArguments trace_check;
   TraceDumpArguments trace_dump;
@@ -144,6 +145,8 @@ struct Parser {
     command = app.add_subcommand("join", "Make a daemon give up its own history and join the cluster that it hears");
     command->add_flag("--discard", discard, "Yes: what it has is to be given up (a daemon with nothing to give up joins by itself)")->required();
     command->add_flag("--json", join.json, "As JSON");
+    command = app.add_subcommand("reload", "Have the daemon read its configuration again, and print what changed (exit status 1: it is wrong)");
+    command->add_flag("--json", reload.json, "As JSON");
   }
 
   void add_trace() {
@@ -179,6 +182,8 @@ struct Parser {
       arguments.command = force_primary;
     } else if (app.got_subcommand("join")) {
       arguments.command = join;
+    } else if (app.got_subcommand("reload")) {
+      arguments.command = reload;
     } else if (app.got_subcommand("bootstrap")) {
       arguments.command = bootstrap;
     } else if (app.get_subcommand("trace")->got_subcommand("check")) {

@@ -40,6 +40,7 @@ struct MembersArguments { std::string group; bool json = false; };
 struct BootstrapArguments { bool json = false; };
 struct ForcePrimaryArguments { bool json = false; };
 struct JoinArguments { bool json = false; };
+struct ReloadArguments { bool json = false; };
 struct TraceCheckArguments { std::vector<std::string> files; bool json = false; };
 struct TraceDumpArguments { bool json = false; };
 
@@ -47,7 +48,7 @@ struct Arguments {
   std::string endpoint;     ///< empty: VSYNC_ENDPOINT or the default
   std::string application;  ///< how this program shows in group views
   std::variant<PubArguments, SubArguments, StatusArguments, GroupsArguments, MembersArguments, BootstrapArguments,
-               ForcePrimaryArguments, JoinArguments, TraceCheckArguments, TraceDumpArguments> command;
+               ForcePrimaryArguments, JoinArguments, ReloadArguments, TraceCheckArguments, TraceDumpArguments> command;
 };
 
 /// Either what is to be done, or the exit status because everything is said already (--help, --version, an error).

@@ -15,6 +15,7 @@ int run_members(Connection connection, const MembersArguments& arguments);
 int run_bootstrap(Connection connection, const BootstrapArguments& arguments);
 int run_force_primary(Connection connection, const ForcePrimaryArguments& arguments);
 int run_join(Connection connection, const JoinArguments& arguments);
+int run_reload(Connection connection, const ReloadArguments& arguments);
 int run_trace_check(const TraceCheckArguments& arguments);  ///< needs no daemon
 int run_trace_dump(Connection connection, const TraceDumpArguments& arguments);
 

@@ -5,7 +5,8 @@ namespace vsync::cli {
 
 enum ExitStatus : int {
   success = 0,
-  not_enough = 1,   ///< sub: the wait ran out before --count was reached; or input can't be read, or standard output not written
+  not_enough = 1,   ///< sub: the wait ran out before --count was reached; or input can't be read, or standard output not written;
+                    ///< reload: the configuration is wrong, and all stays as it was
   usage = 2,        ///< the command line can't be understood
   connection = 3,   ///< no daemon reached, or the connection ended for good
   refusal = 4,      ///< the daemon, or the cluster, said no: a join, a question, a publish that is surely nowhere

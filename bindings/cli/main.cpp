@@ -35,6 +35,7 @@ int run(const Arguments& arguments) {
         if constexpr (std::is_same_v<Command, BootstrapArguments>) return run_bootstrap(std::move(*opened), command);
         if constexpr (std::is_same_v<Command, ForcePrimaryArguments>) return run_force_primary(std::move(*opened), command);
         if constexpr (std::is_same_v<Command, JoinArguments>) return run_join(std::move(*opened), command);
+        if constexpr (std::is_same_v<Command, ReloadArguments>) return run_reload(std::move(*opened), command);
         if constexpr (std::is_same_v<Command, TraceDumpArguments>) return run_trace_dump(std::move(*opened), command);
         return usage;
       },

@@ -47,7 +47,9 @@ bool in_list(const Json& status, const char* name, const Json& node) {
 // Of a peer's two addresses one is in use.
 std::string address_of(const Json& status, const Json& node) {
   for (const Json& link : status.value("links", Json::array())) {
-    if (link.value("peer", Json()) == node && link.value("up", false)) return " at " + field(link, "endpoint");
+    if (link.value("peer", Json()) != node) continue;
+    const std::string next = link.contains("next") ? ", to be at " + field(link, "next") + " when that works" : "";
+    if (link.value("up", false)) return " at " + field(link, "endpoint") + next;
   }
   return {};
 }
@@ -92,6 +94,9 @@ std::string status_text(const Json& status, const Paint& paint) {
   if (const std::string parted = list(status, "parted"); parted != "-") {
     out += paint(Colour::red, "a forced primary has parted its history from that of " + parted) +
            ": they never merge; `vsync join --discard` at the daemons of one side gives that side up\n";
+  }
+  if (const std::string strangers = list(status, "unconfigured"); strangers != "-") {
+    out += strangers + (status.at("unconfigured").size() == 1 ? " is a member but" : " are members but") + " not configured here\n";
   }
   const Json view = status.value("view", Json());
   std::vector<std::vector<std::string>> facts{{"", ""}};

@@ -99,6 +99,7 @@ Result<std::string, RequestError> Connection::groups() { return session_->ask({.
 Result<std::string, RequestError> Connection::dump_trace() { return session_->ask({.what = wire::Query::What::dump_trace}); }
 Result<std::string, RequestError> Connection::bootstrap() { return session_->ask({.what = wire::Query::What::bootstrap}); }
 Result<std::string, RequestError> Connection::force_primary() { return session_->ask({.what = wire::Query::What::force_primary}); }
+Result<std::string, RequestError> Connection::reload() { return session_->ask({.what = wire::Query::What::reload}); }
 Result<std::string, RequestError> Connection::discard() { return session_->ask({.what = wire::Query::What::discard}); }
 
 Result<std::string, RequestError> Connection::members(std::string_view group) {

@@ -88,6 +88,7 @@ struct Query {
     forcePrimary @5 :Void;
     discard @6 :Void;
     dumpTrace @7 :Void;       # answered when the file is written
+    reload @8 :Void;          # reads the configuration again; answered by what changed, or why nothing did
   }
 }
 

@@ -61,7 +61,7 @@ struct Pong { std::uint64_t nonce = 0; bool operator==(const Pong&) const = defa
 struct Received { std::uint64_t bytes = 0; bool operator==(const Received&) const = default; };
 struct JoinedAgain { bool operator==(const JoinedAgain&) const = default; };
 struct Query {
-  enum class What : std::uint8_t { status, groups, members, bootstrap, force_primary, discard, dump_trace };
+  enum class What : std::uint8_t { status, groups, members, bootstrap, force_primary, discard, dump_trace, reload };
   std::uint32_t request = 0;
   What what = What::status;
   std::string group;

@@ -57,6 +57,7 @@ struct Writer {
       case Query::What::force_primary: to.setForcePrimary(); return;
       case Query::What::discard: to.setDiscard(); return;
       case Query::What::dump_trace: to.setDumpTrace(); return;
+      case Query::What::reload: to.setReload(); return;
     }
   }
 };
@@ -103,6 +104,7 @@ Query read(schema::Query::Reader in) {
     case schema::Query::FORCE_PRIMARY: query.what = Query::What::force_primary; return query;
     case schema::Query::DISCARD: query.what = Query::What::discard; return query;
     case schema::Query::DUMP_TRACE: query.what = Query::What::dump_trace; return query;
+    case schema::Query::RELOAD: query.what = Query::What::reload; return query;
     case schema::Query::MEMBERS:
       query.what = Query::What::members;
       query.group = read_group(in.getMembers(), "query");

@@ -74,6 +74,16 @@ class Systemd(Service):
             said.append(receiver.recv(4096).decode())
         return said
 
+    def test_a_reload_is_shown_while_it_lasts_right_or_wrong(self):
+        process, receiver = self.notified()
+        self.until(receiver, "STATUS=primary, view")
+        for configuration in ('log_level = "debug"\n', "weight = 0\n"):
+            self.command(configuration)  # writes the file anew
+            process.send_signal(signal.SIGHUP)
+            self.assertRegex(self.until(receiver, "RELOADING=1")[-1], r"MONOTONIC_USEC=\d+")
+            self.assertIn("STATUS=primary", self.until(receiver, "READY=1")[-1])
+        self.assertEqual(self.answers(), "primary")
+
     def test_it_is_ready_once_it_is_primary_and_says_when_it_stops(self):
         process, receiver = self.notified()
         self.assertTrue(any("READY=1" in said for said in self.until(receiver, "STATUS=primary, view")))

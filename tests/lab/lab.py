@@ -191,7 +191,7 @@ class Lab:
             spec["keys"][node] = self._make_keys(node)
         self._write_spec(spec)
         for node in nodes:
-            self._write_config(node)
+            self.write_config(node)
 
     def _sockets_elsewhere(self):
         return Path(f"/tmp/vsync-sockets-{self.id}")
@@ -205,13 +205,16 @@ class Lab:
             raise LabError(f"vsyncd keygen failed: {made.stderr.strip()}")
         return (home / "public.key").read_text().strip()
 
-    def _write_config(self, node):
+    def write_config(self, node, peers=None, addresses=None, keys=None):
+        """The node's configuration: with `peers` other than all, at `addresses` other than their own, with further `keys`. A daemon that runs
+        reads it when it is told to."""
         spec = self.spec
         home = self.directory / node
+        addresses = addresses or {}
         tables = [("", {"node": node, "state_dir": f"{home}/state", "socket": self.socket(node), "listen": self.listen_address(node),
-                        "secret_key_file": f"{home}/secret.key"})]
-        tables += [("\n[[peer]]\n", {"name": peer, "endpoint": self.peer_addresses(peer), "public_key": spec["keys"][peer]})
-                   for peer in self.nodes if peer != node]
+                        "secret_key_file": f"{home}/secret.key", **(keys or {})})]
+        tables += [("\n[[peer]]\n", {"name": peer, "endpoint": addresses.get(peer, self.peer_addresses(peer)), "public_key": spec["keys"][peer]})
+                   for peer in (self.nodes if peers is None else peers) if peer != node]
         # JSON's strings are TOML's, whatever characters a directory has in its name.
         (home / "vsyncd.toml").write_text("".join(
             title + "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items()) for title, table in tables))

@@ -104,6 +104,9 @@ class VSYNC_API Connection {
   /// Makes this daemon give up its view, the durable messages on its disk and its cluster, and join the daemons it hears. Its
   /// applications are told by a Resync.
   [[nodiscard]] Result<std::string, RequestError> discard();
+  /// Has the daemon read its configuration again. The answer says what changed, and what waits for a restart; refused (unavailable), with
+  /// nothing changed, where the configuration is wrong. For root and the daemon's own user.
+  [[nodiscard]] Result<std::string, RequestError> reload();
   /// Has the daemon write the newest of what it did to a file, whose path is in the answer. For root and the daemon's own user.
   [[nodiscard]] Result<std::string, RequestError> dump_trace();
 

@@ -87,6 +87,7 @@ TEST(Arguments, TheEndpointStandsBeforeOrBehindTheCommand) {
   EXPECT_FALSE(parse_line({"bootstrap"}).as<BootstrapArguments>().json);
   EXPECT_TRUE(parse_line({"force-primary", "--json"}).as<ForcePrimaryArguments>().json);
   EXPECT_FALSE(parse_line({"join", "--discard"}).as<JoinArguments>().json);
+  EXPECT_TRUE(parse_line({"reload", "--json"}).as<ReloadArguments>().json);
   EXPECT_TRUE(parse_line({"trace", "dump", "--json"}).as<TraceDumpArguments>().json);
   EXPECT_EQ(std::get<Arguments>(parse_line({"trace", "dump", "--endpoint", "ipc:///x"}).result).endpoint, "ipc:///x");
 }

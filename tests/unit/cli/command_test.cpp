@@ -302,6 +302,32 @@ TEST_F(CommandTest, ARefusedTraceDumpSaysWhy) {
   EXPECT_THAT(dump->complaints(), HasSubstr("refused (unavailable): there is no flight recorder"));
 }
 
+TEST_F(CommandTest, ReloadTellsKeyByKeyWhatChanged) {
+  daemon.change([](auto& behaviour) {
+    behaviour.query_answer = R"({"changed":[{"key":"weight","from":"1","to":"2"}],"at_restart":[{"key":"witness","from":"false","to":"true"}]})";
+  });
+  auto reload = run({"reload"});
+  EXPECT_EQ(reload->status(), success);
+  EXPECT_EQ(reload->printed(), "weight: 1 -> 2\nwitness: false -> true takes a restart; kept as it was until then\n");
+  EXPECT_EQ(daemon.received_of<wire::Query>().front().what, wire::Query::What::reload);
+}
+
+TEST_F(CommandTest, AReloadThatChangesNothingSaysSo) {
+  daemon.change([](auto& behaviour) { behaviour.query_answer = R"({"changed":[],"at_restart":[]})"; });
+  auto reload = run({"reload"});
+  EXPECT_EQ(reload->status(), success);
+  EXPECT_EQ(reload->printed(), "nothing has changed\n");
+}
+
+TEST_F(CommandTest, AWrongConfigurationEndsAReloadWithOneAndItsLine) {
+  daemon.change([](auto& behaviour) { behaviour.answer_queries = false; });
+  auto reload = run({"reload"});
+  ASSERT_TRUE(daemon.wait_for<wire::Query>());
+  daemon.send(wire::Refused{daemon.received_of<wire::Query>().front().request, wire::ErrorCode::unavailable, "vsyncd.toml:3: no"});
+  EXPECT_EQ(reload->status(), not_enough);
+  EXPECT_THAT(reload->complaints(), HasSubstr("vsyncd.toml:3: no"));
+}
+
 struct TraceCheck : ::testing::Test {
   const SocketDirectory directory;
   std::string write(const std::string& name, const std::string& text) {

@@ -144,6 +144,8 @@ TEST(Configuration, PeersAreChecked) {
   EXPECT_THAT(error_of("node = \"b\"\n" + b), AllOf(HasSubstr("vsyncd.toml:2"), HasSubstr("own name")));
   EXPECT_THAT(error_of("node = \"a\"\n" + b + b), AllOf(HasSubstr("vsyncd.toml:5"), HasSubstr("named twice")));
   const std::string key = std::string("public_key = \"") + a_key + "\"\n";
+  EXPECT_THAT(error_of(b + "[[peer]]\nname = \"c\"\nendpoint = [\"tcp://127.0.0.1:2\", \"tcp://127.0.0.1:1\"]\n"),
+              HasSubstr("has the address tcp://127.0.0.1:1 of 'b'"));
   EXPECT_THAT(error_of(b + key + "[[peer]]\nname = \"c\"\nendpoint = \"tcp://127.0.0.1:2\"\n" + key), HasSubstr("has the public key of 'b'"));
   EXPECT_THAT(error_of("[[peer]]\nname = \"b c\"\n"), AllOf(HasSubstr(":2: key 'peer.name'"), HasSubstr("letters, digits")));
   EXPECT_THAT(error_of("[[peer]]\nendpoint = \"tcp://*:1\"\n"), HasSubstr("tcp://HOST:PORT"));
@@ -152,7 +154,7 @@ TEST(Configuration, PeersAreChecked) {
   EXPECT_THAT(error_of("[[peer]]\nendpoint = [\"tcp://b:1\", \"tcp://b:1\"]\n"), HasSubstr("one or two different addresses"));
   EXPECT_THAT(error_of("[[peer]]\nendpoint = [\"tcp://b:1\", \"tcp://c:1\", \"tcp://d:1\"]\n"), HasSubstr("one or two different addresses"));
   std::string many;
-  for (int i = 0; i < 64; ++i) many += "[[peer]]\nname = \"p" + std::to_string(i) + "\"\nendpoint = \"tcp://127.0.0.1:1\"\n";
+  for (int i = 0; i < 64; ++i) many += "[[peer]]\nname = \"p" + std::to_string(i) + "\"\nendpoint = \"tcp://127.0.0.1:" + std::to_string(i + 1) + "\"\n";
   EXPECT_THAT(error_of(many), HasSubstr("at most 63"));
   EXPECT_THAT(error_of("[[peer]]\nname = \"b\"\n"), HasSubstr("'endpoint'"));
   EXPECT_THAT(error_of("[[peer]]\nnaem = \"b\"\n"), AllOf(HasSubstr(":2"), HasSubstr("did you mean 'name'")));

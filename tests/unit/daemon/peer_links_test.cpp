@@ -231,6 +231,95 @@ TEST_F(PeerLinksTest, MalformedFramesAreDroppedAndCounted) {
   EXPECT_TRUE(b.frames.empty());
 }
 
+TEST_F(PeerLinksTest, AnotherAddressIsUsedOnceItWorksAndTheFormerUntilThen) {
+  const Port closed;
+  const Configuration before = configuration("a", key_a, port_a, {peer_b()});
+  Node a(before);
+  Node b(configuration("b", key_b, port_b, {peer_a()}));
+  ASSERT_TRUE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up); }));
+  const auto arrives = [&] {
+    b.frames.clear();
+    a.send("a", "b", 7);
+    return wait_for({&a, &b}, [&] { return !b.frames.empty(); });
+  };
+  a.links->reconfigure(configuration("a", key_a, port_a, {{"b", {closed.endpoint()}, key_b.pair.public_key}}));
+  EXPECT_FALSE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::refused) || a.saw("b", LinkState::down); }, 1s));
+  EXPECT_EQ(a.links->report().at(0).endpoint, port_b.endpoint());
+  EXPECT_EQ(a.links->report().at(0).next, closed.endpoint());
+  EXPECT_TRUE(arrives());
+
+  Network network(port_b);
+  a.links->reconfigure(configuration("a", key_a, port_a, {{"b", {network.endpoint()}, key_b.pair.public_key}}));
+  ASSERT_TRUE(wait_for({&a, &b}, [&] {
+    network.turn();
+    return a.links->report().at(0).endpoint == network.endpoint();
+  }));
+  EXPECT_TRUE(a.links->report().at(0).up);
+  EXPECT_EQ(a.links->report().at(0).next, "");
+  EXPECT_FALSE(a.saw("b", LinkState::down));
+  b.frames.clear();
+  a.send("a", "b", 7);
+  EXPECT_TRUE(wait_for({&a, &b}, [&] {
+    network.turn();
+    return !b.frames.empty();
+  }));
+  a.links->reconfigure(before);
+  EXPECT_EQ(a.links->report().at(0).next, port_b.endpoint());
+}
+
+TEST_F(PeerLinksTest, APeerIsRefusedOnlyWhereNeitherItsFormerNorItsNewAddressHasAProcess) {
+  const Port closed;
+  const Port silent(true);
+  for (const auto& [next, refused] : {std::pair{silent.endpoint(), false}, std::pair{closed.endpoint(), true}}) {
+    Node a(configuration("a", key_a, port_a, {peer_b()}));
+    auto b = std::make_unique<Node>(configuration("b", key_b, port_b, {peer_a()}));
+    ASSERT_TRUE(wait_for({&a, b.get()}, [&] { return a.saw("b", LinkState::up); }));
+    a.links->reconfigure(configuration("a", key_a, port_a, {{"b", {next}, key_b.pair.public_key}}));
+    b->stop();
+    EXPECT_EQ(wait_for({&a}, [&] { return a.saw("b", LinkState::refused); }, 1500ms), refused) << next;
+  }
+}
+
+TEST_F(PeerLinksTest, APeerComesByItsFormerKeyUntilItIsReachedByItsNewOne) {
+  Node a(configuration("a", key_a, port_a, {peer_b()}));
+  a.links->reconfigure(configuration("a", key_a, port_a, {{"b", {port_b.endpoint()}, key_c.pair.public_key}}));
+  for (const Keys* keys : {&key_b, &key_c}) {
+    Node b(configuration("b", *keys, port_b, {peer_a()}));
+    EXPECT_TRUE(wait_for({&a, &b}, [&] { return b.saw("a", LinkState::up); }));
+    if (keys == &key_b) continue;
+    EXPECT_TRUE(wait_for({&a, &b}, [&] { return a.links->report().at(0).next.empty(); }));
+  }
+  Node former(configuration("b", key_b, port_b, {peer_a()}));
+  EXPECT_TRUE(wait_for({&a, &former}, [&] { return a.counters.peers_refused > 0; }));
+}
+
+TEST_F(PeerLinksTest, APeerThatIsNamedNoMoreIsKeptAsLongAsItIsWanted) {
+  Node a(configuration("a", key_a, port_a, {peer_b()}));
+  Node b(configuration("b", key_b, port_b, {peer_a()}));
+  ASSERT_TRUE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up) && b.saw("a", LinkState::up); }));
+  a.links->reconfigure(configuration("a", key_a, port_a, {}));
+  const std::vector<std::string> wanted{"b"};
+  a.links->keep_only(wanted);
+  b.send("b", "a", 7);
+  EXPECT_TRUE(wait_for({&a, &b}, [&] { return !a.frames.empty(); }));
+
+  a.links->keep_only({});
+  EXPECT_THAT(a.links->report(), ::testing::IsEmpty());
+  b.send("b", "a", 8);
+  EXPECT_TRUE(wait_for({&a, &b}, [&] { return a.counters.frames_of_strangers == 1; })) << "its connection isn't gone";
+  EXPECT_EQ(a.frames.size(), 1u);
+}
+
+TEST_F(PeerLinksTest, TheFirstPeersMakeItListen) {
+  Node a(configuration("a", key_a, port_a, {}));
+  EXPECT_FALSE(a.links->listening());
+  a.turn();
+  a.links->reconfigure(configuration("a", key_a, port_a, {peer_b()}));
+  EXPECT_TRUE(a.links->listening());
+  Node b(configuration("b", key_b, port_b, {peer_a()}));
+  EXPECT_TRUE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::up) && b.saw("a", LinkState::up); }));
+}
+
 TEST_F(PeerLinksTest, ADeadProcessIsRefusedAtOnce) {
   Node a(configuration("a", key_a, port_a, {peer_b()}));
   auto b = std::make_unique<Node>(configuration("b", key_b, port_b, {peer_a()}));

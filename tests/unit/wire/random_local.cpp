@@ -36,7 +36,7 @@ Publish publish(Random& random) {
 }
 
 Query query(Random& random) {
-  Query query{.request = u32(random), .what = static_cast<Query::What>(random.number(0, 6)), .group = ""};
+  Query query{.request = u32(random), .what = static_cast<Query::What>(random.number(0, 7)), .group = ""};
   if (query.what == Query::What::members) query.group = random.group();
   return query;
 }
