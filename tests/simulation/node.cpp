@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "protocol/assert.hpp"
+
 namespace vsync::simulation {
 
 using protocol::Duration;
@@ -101,6 +103,11 @@ void Node::receive(FramePtr frame) {
 
 void Node::link_changed(const std::string& peer, protocol::LinkState state) {
   feed([this, peer, state](TimePoint now) { engine_->on_link(now, peer, state); });
+}
+
+void Node::reconfigure(protocol::Config config) {
+  config_ = std::move(config);
+  if (running()) feed([this, config = config_](TimePoint now) { VSYNC_ASSERT(engine_->reconfigure(now, config)); });
 }
 
 void Node::leave() {

@@ -45,6 +45,7 @@ class Node {
 
   void start(bool with_disk);
   void install(protocol::Versions program) { config_.speaks = program; }  ///< what the next start runs
+  void reconfigure(protocol::Config config);  ///< for the next start too
   void kill();  ///< the process ends at once
   void pause();
   void resume();

@@ -86,7 +86,9 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
   world.run_for(work_after_heal);
   world.stop_publishing();
 
-  checker::Options checks{.lease = options.config.lease, .liveness = std::nullopt};
+  Duration lease = options.config.lease;
+  for (const Reload& reload : options.reloads) lease = std::max(lease, reload.config.lease);
+  checker::Options checks{.lease = lease, .liveness = std::nullopt};
   bool live = !world.stuck() && settle(world, result);
   if (live && options.one_dies_at_the_end) live = one_dies(world, result);
   if (live) {

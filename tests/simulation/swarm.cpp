@@ -143,6 +143,40 @@ void draw_upgrades(SwarmOptions& options, Random random) {
   if (options.upgrades) options.config.raise_after = random.between(Duration(200ms), Duration(3s));
 }
 
+// A generator of its own, likewise. What is chosen last names everybody.
+void draw_reloads(SwarmOptions& options, Random random) {
+  if (!random.chance(200)) return;
+  const std::uint64_t count = random.between(1, 4);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Reload reload{.config = options.config};
+    reload.at = random.between(Duration(500ms), options.fault_phase);
+    reload.within = random.between(Duration(1ms), Duration(3s));
+    protocol::Config& config = reload.config;
+    const auto take = [&](Duration every, Duration least, Duration most, Duration lease, Duration admit) {
+      config.heartbeat_every = every;
+      config.suspect_after_min = least;
+      config.suspect_after_max = most;
+      config.lease = lease;
+      config.admit_after = admit;
+    };
+    switch (random.below(4)) {
+      case 0: take(20ms, 250ms, 1200ms, 120ms, 300ms); break;
+      case 1: take(50ms, 600ms, 3s, 300ms, 700ms); break;
+      case 2: take(400ms, 1500ms, 4s, 1200ms, 1700ms); break;
+      default: break;
+    }
+    if (random.chance(400)) config.tie_breaker = std::string(1, static_cast<char>('a' + random.below(options.nodes.size())));
+    if (random.chance(200)) config.min_weight = 2;
+    for (std::size_t host = 0; host < options.nodes.size(); ++host) {
+      reload.weights.push_back(random.chance(300) ? static_cast<std::uint32_t>(random.between(1, 3)) : options.nodes[host].weight);
+    }
+    if (i + 1 < count && random.chance(400)) reload.without = random.below(options.nodes.size());
+    options.reloads.push_back(reload);
+  }
+  std::sort(options.reloads.begin(), options.reloads.end(), [](const Reload& x, const Reload& y) { return x.at < y.at; });
+  options.reloads.back().without.reset();
+}
+
 }  // namespace
 
 SwarmOptions draw(std::uint64_t seed) {
@@ -156,6 +190,7 @@ SwarmOptions draw(std::uint64_t seed) {
   if (seed % 2 == 1) draw_lossy(options, random);
   draw_upgrades(options, Random(seed ^ 0x75706772'61646500));
   if (const auto aim = aim_of(seed)) take_aim(*aim, options, random);
+  draw_reloads(options, Random(seed ^ 0x72656c6f'61640000));
   return options;
 }
 
@@ -167,6 +202,10 @@ std::string describe(const SwarmOptions& options) {
     if (node.witness) text += std::string(", ") + letter_of(i) + " is a witness";
   }
   if (options.upgrades) text += ", upgraded on the way";
+  for (const Reload& reload : options.reloads) {
+    text += ", configured anew from " + in_milliseconds(reload.at) + " on";
+    if (reload.without) text += std::string(" without ") + static_cast<char>('a' + *reload.without);
+  }
   text += ", " + std::to_string(options.sessions) + " sessions acting every " + in_milliseconds(options.act_every);
   text += ", suspicion after " + in_milliseconds(options.config.suspect_after_min);
   text += ", delay up to " + in_milliseconds(options.network.delay_max);

@@ -3,6 +3,7 @@
 // faults at once hides what a run with few of them finds. (Groce et al., "Swarm testing", ISSTA 2012.)
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,15 @@ struct NodeOptions {
   std::int64_t drift_ppm = 0;
   protocol::Duration starts_after{};
   std::string tie_breaker;  ///< as configured at this node
+};
+
+/// The operator's choice has changed: each host is told within a while, in no order.
+struct Reload {
+  protocol::Duration at{};
+  protocol::Duration within{};
+  protocol::Config config;             ///< its times, tie-breaker and min_weight are taken
+  std::vector<std::uint32_t> weights;  ///< by host
+  std::optional<Host> without;         ///< is named by nobody else
 };
 
 struct SwarmOptions {
@@ -39,6 +49,7 @@ struct SwarmOptions {
   std::uint32_t group_permille = 60;
   protocol::Duration fault_phase = std::chrono::seconds(10);
   std::vector<Fault> faults;
+  std::vector<Reload> reloads;
   bool one_dies_at_the_end = false;  ///< after everything has settled, a node dies for good and the rest must settle again
 };
 

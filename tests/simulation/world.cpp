@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/directory.hpp"
+#include "protocol/next_view.hpp"
 
 namespace vsync::simulation {
 
@@ -18,6 +19,7 @@ World::World(const SwarmOptions& options, std::uint64_t seed)
     : options_(options),
       random_(seed),
       upgrades_(seed ^ 0x72656c65'61736500),
+      reloads_(seed ^ 0x616e6577'00000000),
       around_{.schedule = schedule_,
               .trace = trace_,
               .send = [this](Host from, const protocol::Outgoing& outgoing) {
@@ -54,6 +56,13 @@ void World::begin() {
     add_session();
     schedule_.after(random_.between(Duration{}, 500ms), [this, i] { act(i); });
   }
+  for (const Reload& chosen : options_.reloads) {
+    for (Host host = 0; host < nodes_.size(); ++host) {
+      schedule_.after(chosen.at + reloads_.between(Duration{}, chosen.within), [this, host, &chosen] {
+        if (!faults_over_) reload(host, chosen);
+      });
+    }
+  }
   for (const Fault& fault : options_.faults) {
     schedule_.after(fault.at, [this, fault] {
       if (!faults_over_) fault.moment ? arm(fault) : strike(fault);
@@ -86,6 +95,23 @@ bool World::run_until(TimePoint deadline, const std::function<bool()>& done) {
     if (done && done()) return true;
   }
   return false;
+}
+
+void World::reload(Host host, const Reload& chosen) {
+  protocol::Config config = nodes_[host].config();
+  config.heartbeat_every = chosen.config.heartbeat_every;
+  config.suspect_after_min = chosen.config.suspect_after_min;
+  config.suspect_after_max = chosen.config.suspect_after_max;
+  config.lease = chosen.config.lease;
+  config.admit_after = chosen.config.admit_after;
+  config.tie_breaker = chosen.config.tie_breaker;
+  config.min_weight = chosen.config.min_weight;
+  config.weight = chosen.weights[host];
+  config.peers.clear();
+  for (Host peer = 0; peer < nodes_.size(); ++peer) {
+    if (peer != host && (peer != chosen.without || host == chosen.without)) config.peers.push_back(nodes_[peer].name());
+  }
+  nodes_[host].reconfigure(std::move(config));
 }
 
 void World::start(Host host, bool with_disk) {
@@ -147,6 +173,7 @@ void World::heal() {
   network_.options().spike_permille = 0;
   for (Host host = 0; host < nodes_.size(); ++host) {
     nodes_[host].resume();
+    if (!options_.reloads.empty()) reload(host, options_.reloads.back());
     nodes_[host].disk().write_max = options_.write_max;
     if (std::find(dead_for_good_.begin(), dead_for_good_.end(), host) != dead_for_good_.end()) continue;
     if (nodes_[host].leaving()) watch_leaver(host, 100ms);
@@ -182,6 +209,10 @@ std::string World::unsettled() const {
     if (view && *view != *status.view) return node.name() + " is in another view";
     if (status.view->version != status.view->newest_common_version()) return node.name() + " speaks an old version in its view";
     view = status.view;
+    if (!options_.reloads.empty() && node.name() == view->members.front().node.name) {
+      if (protocol::tie_breaker_of(node.config(), *view) != view->tie_breaker) return "the view has another tie-breaker than is configured";
+      if (protocol::min_weight_of(node.config(), *view) != view->min_weight) return "the view has another min_weight than is configured";
+    }
     const auto rank = view->rank_of(node.id());
     if (!rank) return node.name() + " is in a view without itself";
     if (!status.loaded && !node.config().witness) return node.name() + " isn't loaded";

@@ -99,6 +99,7 @@ class World : private Hosts {
   void cut_for(Host from, Host to, protocol::Duration lasts);
   [[nodiscard]] protocol::Versions next_program(Host host);
   void upgrade_who_is_refused();
+  void reload(Host host, const Reload& chosen);
   void come_back(Host host, protocol::Duration after, bool with_disk);
   [[nodiscard]] bool may_lose_disk(Host host, bool aimed) const;
   void watch_leaver(Host host, protocol::Duration back_after);
@@ -106,6 +107,7 @@ class World : private Hosts {
   SwarmOptions options_;
   Random random_;
   Random upgrades_;
+  Random reloads_;
   Schedule schedule_;
   checker::Trace trace_;
   Surroundings around_;
