@@ -103,7 +103,12 @@ void StateStore::claim(const std::string& node) {
   }
 }
 
-StateStore::~StateStore() { VSYNC_ASSERT(job_ == nullptr); }
+// An exception may end the daemon while a write is under way, which has the store's memory.
+StateStore::~StateStore() {
+  broken_ = true;
+  failed_ = [](const std::string&) {};
+  while (job_ != nullptr) uv_run(loop_, UV_RUN_ONCE);
+}
 
 StateStore::Loaded StateStore::load() {
   bool found = false;

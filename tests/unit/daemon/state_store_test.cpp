@@ -77,6 +77,10 @@ class LoopedStore {
   /// What a start finds now.
   protocol::Restored restart() {
     run();
+    return restart_at_once();
+  }
+  /// Though a write may be under way.
+  protocol::Restored restart_at_once() {
     store_.reset();
     return open();
   }
@@ -235,6 +239,14 @@ TEST(StateStore, TokensComeWhenTheStateIsOnDisk) {
   store.run();
   EXPECT_THAT(store.take_persisted(), ElementsAre(1u));
   EXPECT_EQ(store.restart().state, state_of(11));
+}
+
+TEST(StateStore, GoesNotBeforeTheWriteUnderWayHasEnded) {
+  TemporaryDirectory directory;
+  LoopedStore store(directory / "state");
+  store.write(1, 11);
+  store.write(2, 12);
+  EXPECT_EQ(store.restart_at_once().state, state_of(11)) << "the next one isn't begun";
 }
 
 TEST(StateStore, WritesThatWaitBecomeOneAndKeepTheirOrder) {
