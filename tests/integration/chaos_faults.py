@@ -16,6 +16,7 @@ from lab import LabError, wait_until
 
 WATCH_EVERY_S = 0.05
 RESTART_AFTER_S = 0.3  # as a supervisor does with a daemon that ended
+RUNS_WITHIN_S = 30
 LEAVES_WITHIN_S = 20
 CROWD_EVERY_S = 0.2
 MEMORY_SLACK_BYTES = (256 << 10, 16 << 20)
@@ -161,6 +162,7 @@ class DaemonFaults(Actor):
         for fault in self._planned:
             if not self.wait_until(fault.at):
                 return
+            wait_until(self._runs, RUNS_WITHIN_S, f"a daemon to run at {self.node}")
             # `choice` is a number from 0 to 1 that a fault may draw from; what it does depends on nothing else.
             getattr(self, fault.kind)(fault.end, fault.what.get("choice", 0))
             self.round.add(self.round.counts, fault.kind)
@@ -176,6 +178,10 @@ class DaemonFaults(Actor):
         self.round.add(self.round.ends, f"{self._excuse.name} ({'exit' if status > 0 else 'signal'} {abs(status)})")
         time.sleep(RESTART_AFTER_S)
         self.lab.start(self.node)
+
+    def _runs(self):
+        self.watch()
+        return self.lab.pid(self.node)
 
     # ---- each kind, until `end`
 
@@ -209,7 +215,8 @@ class DaemonFaults(Actor):
 
     def leave(self, end, choice):
         """It comes back at once, or later."""
-        self.lab.wait_answer(self.node)  # before that, nobody takes the signal for a wish
+        # Before it answers, it doesn't take the signal for a wish.
+        wait_until(lambda: self._runs() and self.lab.status(self.node), RUNS_WITHIN_S, f"an answer of {self.node}")
         os.kill(self.lab.pid(self.node), signal.SIGTERM)
         status = wait_until(lambda: (self.lab.ended(self.node),) if self.lab.ended(self.node) is not None else None, LEAVES_WITHIN_S,
                             f"the leave of {self.node}")[0]
