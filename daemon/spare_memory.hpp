@@ -1,6 +1,7 @@
 #pragma once
-// Gives memory back. What a burst of messages, a storm of joins or a slow application made the daemon hold is free afterwards, but
-// glibc keeps it for the next one, in pieces between what is in use, for good: its own threshold looks at the heap's end only.
+// Gives memory back. What a burst of messages, a storm of joins or a slow application made the daemon hold is free afterwards,
+// but glibc keeps it for the next one, in pieces between what is in use, for good: its own threshold looks at the heap's end
+// only.
 
 #include <uv.h>
 
