@@ -22,6 +22,8 @@ constexpr std::chrono::milliseconds look_every{100};
 // A process that died before its session was trusted proves nothing; its connection soon will.
 constexpr std::chrono::milliseconds look_soon{5};
 constexpr std::chrono::seconds last_word_kept{2};
+// Publishers wait no longer for a session that takes nothing, however slow it may be.
+constexpr std::chrono::seconds waited_for_max{5};
 constexpr std::chrono::seconds opening_max{10};
 // Records of one chunk, so that no frame grows beyond its bound when thousands of sessions register at once.
 constexpr std::size_t records_max = 1024;
@@ -158,13 +160,14 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   by_route_.insert_or_assign(route, std::move(made));
   session.id = opening.session;
   session.application = opening.application;
+  session.takes_changes = opening.takes_changes;
   session.last_position = opening.last_position;
   if (session.last_position) {
     session.returning.emplace();
     returning_.push_back(&session);
   }
   session.spoke = opening.last_n > 0;
-  session.opened_at = session.heard_at = session.speed_at = now_;
+  session.opened_at = session.heard_at = session.speed_at = session.taken_at = now_;
   if (const auto credentials = request.credentials()) {
     session.credentials = *credentials;
     session.process = processes_.watch(credentials->pid);
@@ -334,6 +337,7 @@ void LocalSessions::judge_speed(Session& session) {
   const std::uint64_t taken = session.queue.taken_bytes();
   const std::uint64_t lately = (taken - session.taken_before) * 1000 / static_cast<std::uint64_t>(passed);
   session.bytes_per_s = (session.bytes_per_s * 3 + lately) / 4;
+  if (taken != session.taken_before || session.queue.waiting_bytes() == 0) session.taken_at = now_;
   session.taken_before = taken;
   session.speed_at = now_;
   judge_lag(session);
@@ -343,7 +347,8 @@ void LocalSessions::judge_lag(Session& session) {
   const std::uint64_t much = limits_.queue_bytes_max / 16;
   const std::uint64_t waiting = session.queue.waiting_bytes();
   const bool fast = session.bytes_per_s >= limits_.wait_for_bytes_per_s || now_ - session.opened_at < std::chrono::seconds(1);
-  const bool lags = session.stage == Session::Stage::open && fast && waiting > (session.lagging ? much / 2 : much);
+  const bool stopped = now_ - session.taken_at >= waited_for_max;
+  const bool lags = session.stage == Session::Stage::open && fast && !stopped && waiting > (session.lagging ? much / 2 : much);
   if (lags == session.lagging) return;
   session.lagging = lags;
   if (lags) {

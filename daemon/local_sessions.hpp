@@ -156,6 +156,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
     Session* session = nullptr;
     bool filter = false;  ///< the chunk has topics it didn't ask for
   };
+  void give_view(const protocol::GroupViewChanged& changed);
   void find_recipients(const protocol::Payload& payload);
   /// A chunk or (no `level`) a group view.
   void give(Session& session, Parcel parcel, std::optional<protocol::Level> level, protocol::Position last);

@@ -28,6 +28,7 @@ struct Subscription {
   bool active = false;     ///< Joined was told: messages come
   bool leaving = false;
   bool rejoin = false;     ///< joined again while the leave was under way
+  std::uint64_t viewed = 0;  ///< number of the last view given since it is active: of the next, what changes is enough
 };
 
 /// A publish that the protocol doesn't take yet.
@@ -58,6 +59,7 @@ struct Session {
   bool submitted = false;   ///< OpenSession is under way or has been
   bool registered = false;  ///< the directory knows that it lives here
   bool spoke = false;       ///< it has published, here or in an earlier connection
+  bool takes_changes = false;  ///< of group views
   bool resumes = false;     ///< OpenSession said so: what isn't known any more is not begun anew
   bool away = false;        ///< this daemon was excluded since it is open, and that isn't told yet
   std::optional<protocol::Position> last_position;  ///< where an earlier connection of it ended, until answered
@@ -94,6 +96,7 @@ struct Session {
   std::uint64_t taken_before = 0;  ///< at the last look
   std::uint64_t bytes_per_s = 0;
   protocol::TimePoint speed_at;
+  protocol::TimePoint taken_at;    ///< it took something, or there was nothing to take
   bool lagging = false;            ///< publishers wait for it
 
   // ---- marks

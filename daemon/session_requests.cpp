@@ -51,6 +51,7 @@ void LocalSessions::join_group(Session& session, const wire::Join& join) {
     if (session.returning) return;  // told with the others
     const protocol::Group* group = engine_.directory().find(join.group);
     tell(session, wire::GroupView{*at_, join.group, group->number, engine_.directory().members(join.group), {}, {}});
+    subscription.viewed = group->number;
     return;
   }
   if (!session.submitted) return;  // with the session itself, once there is a primary view
@@ -64,6 +65,7 @@ void LocalSessions::activate(Session& session, const std::string& group, Subscri
     return;
   }
   if (std::exchange(subscription.active, true)) return;
+  subscription.viewed = 0;
   routes_.add(group, &session);
   session.waits_for.insert(subscription.deliver_on);
   tell(session, wire::Joined{subscription.request, position});

@@ -74,6 +74,7 @@ void LocalSessions::come_back(Session& session) {
     const protocol::Group* group = engine_.directory().find(name);
     if (group == nullptr) continue;
     tell(session, wire::GroupView{*at_, name, group->number, engine_.directory().members(name), {}, {}});
+    session.subscriptions.find(name)->second.viewed = group->number;
   }
   for (const wire::Join& join : later) join_group(session, join);
 }

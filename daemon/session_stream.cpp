@@ -184,6 +184,27 @@ void LocalSessions::flush_marks() {
 
 // ---------------------------------------------------------------- groups and sessions
 
+// Whoever was given the view before needs only what changed.
+void LocalSessions::give_view(const protocol::GroupViewChanged& changed) {
+  const bool presence = wire::is_pattern(changed.group);
+  Parcel whole, change;
+  for (Session* session : routes_.match(changed.group)) {
+    const auto own = session->subscriptions.find(changed.group);
+    const bool joined = own != session->subscriptions.end();
+    // A pattern's presence group is seen by its observers, not by those of wider patterns.
+    if (presence && !joined) continue;
+    const bool follows = joined && session->takes_changes && own->second.viewed > 0 && own->second.viewed + 1 == changed.number;
+    Parcel& parcel = follows ? change : whole;
+    if (parcel.envelope.size() == 0) {
+      wire::GroupView view{changed.position, changed.group, changed.number, {}, changed.joined, changed.left, follows};
+      if (!follows) view.members = changed.members;
+      parcel = parcel_of(view);
+    }
+    give(*session, parcel.share(), std::nullopt, changed.position);
+    if (joined) own->second.viewed = changed.number;
+  }
+}
+
 void LocalSessions::on(const protocol::GroupViewChanged& changed) {
   at_ = changed.position;
   for (const protocol::GroupMember& member : changed.joined) {
@@ -192,16 +213,7 @@ void LocalSessions::on(const protocol::GroupViewChanged& changed) {
     auto known = session->subscriptions.find(changed.group);
     if (known != session->subscriptions.end()) activate(*session, known->first, known->second, changed.position);
   }
-  const auto concerned = routes_.match(changed.group);
-  if (!concerned.empty()) {
-    Parcel parcel = parcel_of(wire::GroupView{changed.position, changed.group, changed.number, changed.members, changed.joined, changed.left});
-    const bool presence = wire::is_pattern(changed.group);
-    for (Session* session : concerned) {
-      // A pattern's presence group is seen by its observers, not by those of wider patterns.
-      if (presence && !session->subscriptions.contains(changed.group)) continue;
-      give(*session, parcel.share(), std::nullopt, changed.position);
-    }
-  }
+  give_view(changed);
   for (const protocol::Departure& departure : changed.left) {
     Session* session = find(departure.member.session);
     if (session == nullptr) continue;
@@ -306,7 +318,10 @@ void LocalSessions::on(const protocol::Resynced& resynced) {
     session->away = true;
     session->queue.drop_held_beyond(resynced.last_common);
     session->queue.cut_replays_back(resynced.last_common);
-    for (auto& [group, subscription] : session->subscriptions) subscription.submitted = subscription.answered = false;
+    for (auto& [group, subscription] : session->subscriptions) {
+      subscription.submitted = subscription.answered = false;
+      subscription.viewed = 0;  // it may have been among what was dropped
+    }
   }
 }
 

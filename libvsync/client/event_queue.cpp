@@ -7,10 +7,10 @@ namespace {
 
 std::size_t bytes_of(const Incoming& item) {
   if (const auto* batch = std::get_if<DeliveredBatch>(&item)) return sizeof(Incoming) + batch->body.size();
-  const auto* event = std::get_if<Event>(&item);
-  const auto* view = event == nullptr ? nullptr : std::get_if<GroupView>(event);
-  if (view == nullptr) return sizeof(Incoming);
-  return sizeof(Incoming) + (view->members.size() + view->joined.size() + view->left.size()) * sizeof(Member);
+  const auto* received = std::get_if<ReceivedView>(&item);
+  if (received == nullptr) return sizeof(Incoming);
+  const GroupView& view = received->view;
+  return sizeof(Incoming) + (view.members.size() + view.joined.size() + view.left.size()) * sizeof(Member);
 }
 
 /// A later mark says all that an earlier one of the same lane, level and view says.

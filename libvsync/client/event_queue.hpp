@@ -28,7 +28,13 @@ struct JoinedGroup {
   std::uint64_t membership = 0;
 };
 
-using Incoming = std::variant<DeliveredBatch, JoinedGroup, Event>;
+/// A group view, or what it changes of the one before: the reader, who has that one, puts them together.
+struct ReceivedView {
+  GroupView view;
+  bool change = false;
+};
+
+using Incoming = std::variant<DeliveredBatch, JoinedGroup, ReceivedView, Event>;
 
 /// Bounded by what fills it: batches by the daemon's delivery window; marks and outcomes, which no window bounds, are put
 /// together while nobody reads them; and above `bytes_max` the filler stops reading its socket (`full()`).

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 namespace vsync::client {
 
 const Event* EventReader::try_next() {
+  if (lent_ != nullptr) take_members_back();
   while (true) {
     if (batch_ != nullptr) {
       if (const Event* event = next_message()) return event;
@@ -51,11 +53,41 @@ const Event* EventReader::open_item(Incoming& item) {
     event_ = std::move(joined->event);
     return &event_;
   }
+  if (auto* view = std::get_if<ReceivedView>(&item)) return open_view(*view);
   event_ = std::move(std::get<Event>(item));
-  if (const auto* removed = std::get_if<Removed>(&event_)) filter_.remove(removed->group);
+  if (const auto* removed = std::get_if<Removed>(&event_)) forget(removed->group);
   closed_ = std::holds_alternative<Closed>(event_);
   return &event_;
 }
+
+// The members of a large group are never copied: they move into the event and back.
+const Event* EventReader::open_view(ReceivedView& received) {
+  GroupView& view = received.view;
+  const auto known = members_.find(view.group);
+  if (received.change) {
+    if (known == members_.end()) return nullptr;  // the group was left before this was read
+    if (known->second.number + 1 != view.number) {
+      event_ = Gap{view.position, view.position, "a view of " + view.group + " that doesn't follow the one before"};
+      return &event_;
+    }
+    view.members = std::move(known->second.list);
+    const auto left = [&](const Member& member) {
+      return std::ranges::any_of(view.left, [&](const auto& departure) { return departure.member.session == member.session; });
+    };
+    if (!view.left.empty()) std::erase_if(view.members, left);
+    view.members.insert(view.members.end(), view.joined.begin(), view.joined.end());
+  }
+  if (filter_.has(view.group)) {
+    lent_ = &members_[view.group];
+    lent_->number = view.number;
+  } else if (known != members_.end()) {
+    members_.erase(known);
+  }
+  event_ = std::move(view);
+  return &event_;
+}
+
+void EventReader::take_members_back() { std::exchange(lent_, nullptr)->list = std::move(std::get<GroupView>(event_).members); }
 
 void EventReader::begin_batch(DeliveredBatch& batch) {
   forget_left_groups();
@@ -67,9 +99,14 @@ void EventReader::begin_batch(DeliveredBatch& batch) {
 
 void EventReader::forget_left_groups() {
   for (const std::string& group : owner_.left_groups()) {
-    filter_.remove(group);
+    forget(group);
     has_left_ = true;
   }
+}
+
+void EventReader::forget(const std::string& group) {
+  filter_.remove(group);
+  members_.erase(group);
 }
 
 const Event* EventReader::next_message() {

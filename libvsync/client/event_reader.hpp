@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,9 +39,12 @@ class EventReader {
   const Event* next_message();
   const Event* end_batch();
   const Event* open_item(Incoming& item);
+  const Event* open_view(ReceivedView& received);
+  void take_members_back();
   void begin_batch(DeliveredBatch& batch);
   void fill_message(const wire::Record& record);
   void forget_left_groups();
+  void forget(const std::string& group);
 
   EventQueue& queue_;
   StreamOwner& owner_;
@@ -51,6 +55,14 @@ class EventReader {
   wire::RecordReader records_{{}};
   std::uint32_t record_ = 0;         ///< number of the next record in the batch
   bool topic_wanted_ = true;
+
+  /// The members of a joined group, as the newest view read here has them.
+  struct Members {
+    std::uint64_t number = 0;
+    std::vector<Member> list;  ///< lent to event_ while the application reads that view
+  };
+  std::map<std::string, Members, std::less<>> members_;
+  Members* lent_ = nullptr;
 
   TopicFilter filter_;
   bool has_left_ = false;            ///< a group was left: batches on their way may hold it without saying so

@@ -70,6 +70,7 @@ void IoLoop::open_line() {
   answer_by_ = Clock::now() + answer_within;
   wire::Open open{.version = wire::local_version, .session = to_wire(shared_.session), .application = shared_.application};
   open.last_position = last_position_;
+  open.takes_changes = true;
   {
     const std::lock_guard lock(shared_.mutex);
     open.last_n = shared_.publishes.numbers().last();

@@ -232,7 +232,8 @@ void IoLoop::tell_outcome(const Run& run, Outcome::Kind kind, const wire::Outcom
 
 void IoLoop::on(wire::GroupView&& view) {
   last_position_ = view.position;
-  gathered_.emplace_back(Event{to_public(std::move(view))});
+  const bool change = view.change;
+  gathered_.emplace_back(ReceivedView{to_public(std::move(view)), change});
 }
 
 void IoLoop::on(const wire::Mark& mark) { gathered_.emplace_back(Event{to_public(mark)}); }

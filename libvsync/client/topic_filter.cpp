@@ -24,6 +24,10 @@ void TopicFilter::clear() {
   patterns_.clear();
 }
 
+bool TopicFilter::has(std::string_view group) const {
+  return topics_.find(group) != topics_.end() || std::find(patterns_.begin(), patterns_.end(), group) != patterns_.end();
+}
+
 bool TopicFilter::wants(std::string_view topic) const {
   if (topics_.find(topic) != topics_.end()) return true;
   return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) { return wire::matches(pattern, topic); });

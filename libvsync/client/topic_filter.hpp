@@ -13,6 +13,8 @@ class TopicFilter {
   void add(std::string_view group);
   void remove(std::string_view group);
   void clear();
+  /// Whether just this was added.
+  [[nodiscard]] bool has(std::string_view group) const;
   [[nodiscard]] bool wants(std::string_view topic) const;
 
  private:

@@ -50,6 +50,7 @@ struct Open {
   lastN @3 :UInt64;           # highest n it has used, 0 if none; above 0 the session goes on where it is known, or has expired
   hasPosition @4 :Bool;
   lastPosition @5 :Position;  # last position seen on an earlier connection
+  takesChanges @6 :Bool;      # it knows GroupView.change
 }
 
 # How a stream goes on that ended at Open.lastPosition. The application asks for its groups (Join with `again`) and then says
@@ -188,6 +189,8 @@ struct GroupView {
   members @3 :List(Member);
   joined @4 :List(Member);
   left @5 :List(Departure);
+  change @6 :Bool;            # members are left out: those of the view before (number - 1, told on this connection) without who left, and
+                              # behind them who joined. A thousand members that come one by one would else be named a million times.
 }
 
 struct Mark { upTo @0 :Position; level @1 :Level; view @2 :UInt64; memberLostBefore @3 :Bool; }

@@ -38,6 +38,7 @@ struct Open {
   std::string application;
   std::uint64_t last_n = 0;
   std::optional<Position> last_position;
+  bool takes_changes = false;
   bool operator==(const Open&) const = default;
 };
 struct Join {
@@ -115,6 +116,7 @@ struct GroupView {
   std::vector<GroupMember> members;  ///< only the name of `node` travels
   std::vector<GroupMember> joined;
   std::vector<Departure> left;
+  bool change = false;  ///< `members` is empty: the view before says them
   bool operator==(const GroupView&) const = default;
 };
 struct Mark {

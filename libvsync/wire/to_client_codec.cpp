@@ -88,6 +88,7 @@ struct Writer {
     write_members([&](unsigned n) { return to.initMembers(n); }, view.members);
     write_members([&](unsigned n) { return to.initJoined(n); }, view.joined);
     write_members([&](unsigned n) { return to.initLeft(n); }, view.left);
+    to.setChange(view.change);
   }
   void operator()(const Mark& mark) {
     auto to = out.initMark();
@@ -215,7 +216,8 @@ GroupView read(schema::GroupView::Reader in) {
           .number = in.getNumber(),
           .members = read_members(in.getMembers(), "group view: members"),
           .joined = read_members(in.getJoined(), "group view: joined"),
-          .left = read_departures(in.getLeft())};
+          .left = read_departures(in.getLeft()),
+          .change = in.getChange()};
 }
 
 Mark read(schema::Mark::Reader in) {

@@ -21,6 +21,7 @@ struct Writer {
     to.setLastN(open.last_n);
     to.setHasPosition(open.last_position.has_value());
     if (open.last_position) write(to.initLastPosition(), *open.last_position);
+    to.setTakesChanges(open.takes_changes);
   }
   void operator()(const Join& join) {
     auto to = out.initJoin();
@@ -70,6 +71,7 @@ Open read(schema::Open::Reader in) {
   open.last_n = in.getLastN();
   require(open.last_n < number_end, "open", "the last number is out of range");
   if (in.getHasPosition()) open.last_position = read_position(in.getLastPosition(), "open");
+  open.takes_changes = in.getTakesChanges();
   return open;
 }
 

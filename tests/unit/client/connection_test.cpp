@@ -275,6 +275,55 @@ TEST(Connection, QuestionsReturnTheDaemonsText) {
   EXPECT_EQ(*answer, R"({"groups":[]})");
 }
 
+std::vector<std::string> names(const GroupView* view) {
+  std::vector<std::string> names;
+  if (view == nullptr) return names;
+  for (const Member& member : view->members) names.push_back(member.application);
+  return names;
+}
+
+TEST(Connection, AViewThatSaysOnlyWhatChangedIsReadWithAllMembers) {
+  Pair pair;
+  ASSERT_TRUE(pair.client.join("a"));
+  const auto member = [](std::uint64_t id, const char* name) { return protocol::GroupMember{{1, id}, {"beta", {}}, name}; };
+  pair.daemon->send(wire::GroupView{at(5), "a", 4, {member(1, "one"), member(2, "two")}, {member(2, "two")}, {}});
+  pair.daemon->send(wire::GroupView{at(6), "a", 5, {}, {member(3, "three")}, {}, true});
+  pair.daemon->send(wire::GroupView{at(7), "a", 6, {}, {}, {{member(1, "one"), wire::LeaveReason::left}}, true});
+  EXPECT_EQ(names(next_of<GroupView>(pair.client)), (std::vector<std::string>{"one", "two"}));
+  const GroupView* joined = next_of<GroupView>(pair.client);
+  EXPECT_EQ(names(joined), (std::vector<std::string>{"one", "two", "three"}));
+  ASSERT_EQ(joined->joined.size(), 1u);
+  EXPECT_EQ(joined->number, 5u);
+  EXPECT_EQ(names(next_of<GroupView>(pair.client)), (std::vector<std::string>{"two", "three"}));
+}
+
+TEST(Connection, AChangeThatDoesNotFollowTheViewReadBeforeIsToldAsAGap) {
+  Pair pair;
+  ASSERT_TRUE(pair.client.join("a"));
+  const protocol::GroupMember member{{1, 2}, {"beta", {}}, "desk"};
+  pair.daemon->send(wire::GroupView{at(5), "a", 4, {member}, {member}, {}});
+  pair.daemon->send(wire::GroupView{at(7), "a", 6, {}, {}, {{member, wire::LeaveReason::left}}, true});
+  const Gap* gap = next_of<Gap>(pair.client);
+  ASSERT_NE(gap, nullptr);
+  EXPECT_EQ(gap->from.seq, 7u);
+}
+
+TEST(Connection, ChangesOfAGroupThatWasLeftAreLeftOut) {
+  Pair pair;
+  ASSERT_TRUE(pair.client.join("a"));
+  ASSERT_TRUE(pair.client.join("b"));
+  const protocol::GroupMember member{{1, 2}, {"beta", {}}, "desk"};
+  pair.daemon->send(wire::GroupView{at(5), "a", 4, {member}, {member}, {}});
+  ASSERT_NE(next_of<GroupView>(pair.client), nullptr);
+  ASSERT_TRUE(pair.client.leave("a"));
+  ASSERT_TRUE(pair.client.join("c"));  // where its Joined is read, the leave is known
+  pair.daemon->send(wire::GroupView{at(6), "a", 5, {}, {member}, {}, true});
+  pair.daemon->send(wire::GroupView{at(7), "b", 1, {member}, {member}, {}});
+  const GroupView* view = next_of<GroupView>(pair.client);
+  ASSERT_NE(view, nullptr);
+  EXPECT_EQ(view->group, "b");
+}
+
 TEST(Connection, GroupViewsMarksStatesResyncsAndGapsStandInTheStreamAsTheyCame) {
   Pair pair;
   const protocol::GroupMember member{{1, 2}, {"beta", {}}, "desk"};

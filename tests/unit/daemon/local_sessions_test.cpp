@@ -95,6 +95,56 @@ TEST_F(LocalSessionsTest, ALeaveIsTheLastViewOfItsMember) {
   EXPECT_EQ(refused->code, ErrorCode::not_member);
 }
 
+TEST_F(LocalSessionsTest, WhoKnowsTheViewBeforeIsToldWhatChanges) {
+  Client first = connect(), old = connect(), second = connect();
+  wire::Open opening = first.opening(1);
+  opening.takes_changes = true;
+  first.send(opening);
+  ASSERT_TRUE(first.expect<wire::Welcome>());
+  ASSERT_TRUE(old.open(2));
+  ASSERT_TRUE(second.open(3));
+  ASSERT_TRUE(first.join("g"));
+  const auto own = first.expect<wire::GroupView>();
+  ASSERT_TRUE(own);
+  EXPECT_FALSE(own->change);
+  EXPECT_EQ(own->members.size(), 1u);
+  ASSERT_TRUE(old.join("g"));
+  const auto change = first.expect<wire::GroupView>();
+  ASSERT_TRUE(change);
+  EXPECT_TRUE(change->change);
+  EXPECT_TRUE(change->members.empty());
+  EXPECT_EQ(change->joined.size(), 1u);
+  EXPECT_EQ(change->number, own->number + 1);
+  ASSERT_TRUE(old.expect<wire::GroupView>());
+  ASSERT_TRUE(second.join("g"));
+  const auto whole = old.expect<wire::GroupView>();  // it didn't say that it knows changes
+  ASSERT_TRUE(whole);
+  EXPECT_FALSE(whole->change);
+  EXPECT_EQ(whole->members.size(), 3u);
+}
+
+TEST_F(LocalSessionsTest, WhoJoinsAgainIsToldAWholeView) {
+  Client client = connect(), stays = connect();
+  wire::Open opening = client.opening(1);
+  opening.takes_changes = true;
+  client.send(opening);
+  ASSERT_TRUE(client.expect<wire::Welcome>());
+  ASSERT_TRUE(stays.open(2));
+  ASSERT_TRUE(stays.join("g"));
+  ASSERT_TRUE(client.join("g"));
+  ASSERT_TRUE(client.expect<wire::GroupView>());
+  client.send(wire::Leave{2, "g"});
+  client.send(wire::Join{3, "g"});
+  const auto own_end = client.expect<wire::GroupView>();
+  ASSERT_TRUE(own_end);
+  EXPECT_TRUE(own_end->change);
+  EXPECT_EQ(own_end->left.size(), 1u);
+  const auto again = client.expect<wire::GroupView>();
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->change);
+  EXPECT_EQ(again->members.size(), 2u);
+}
+
 TEST_F(LocalSessionsTest, ALeaveAndANewJoinMayFollowEachOtherAtOnce) {
   Client client = connect();
   ASSERT_TRUE(client.open(1));

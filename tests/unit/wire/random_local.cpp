@@ -18,7 +18,8 @@ GroupView group_view(Random& random) {
           .number = random.bits(),
           .members = random.list(20, one),
           .joined = random.list(3, one),
-          .left = random.list(3, [&] { return Departure{.member = member(random), .reason = random.leave_reason()}; })};
+          .left = random.list(3, [&] { return Departure{.member = member(random), .reason = random.leave_reason()}; }),
+          .change = random.coin()};
 }
 
 ErrorCode code(Random& random) { return static_cast<ErrorCode>(random.number(0, static_cast<std::uint64_t>(ErrorCode::unavailable))); }
@@ -75,7 +76,8 @@ Open open(Random& random) {
             .session = random.session(),
             .application = random.application(),
             .last_n = random.number(0, number_end - 1),
-            .last_position = {}};
+            .last_position = {},
+            .takes_changes = random.coin()};
   if (random.coin()) open.last_position = random.position();
   return open;
 }
