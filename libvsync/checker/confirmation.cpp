@@ -55,6 +55,41 @@ void safe_marks_not_early(const History& history, Report& report) {
                 });
 }
 
+// A mark in the name of a later view, whose members all hold it, says so if one that held the message in its own view was lost before: that
+// one isn't among them. (DESIGN section 4.)
+void safe_marks_tell_of_losses(const History& history, Report& report) {
+  for (const TraceEvent& event : history.trace().events) {
+    const auto* mark = std::get_if<Marked>(&event.body);
+    if (!mark || mark->level != protocol::Level::safe || mark->member_lost_before) continue;
+    const auto own = history.view({mark->up_to.epoch, mark->up_to.view});
+    const auto of = history.view(mark->of_view);
+    if (!own || !of) continue;
+    for (const protocol::Member& member : history.views()[*own].content.members) {
+      if (!stores(member) || history.views()[*of].content.rank_of(member.node)) continue;
+      report.add(name_of(event.node) + " marked " + name_of(mark->up_to) + " safe in " + name_of(history.views()[*of].content) +
+                 " without a word of " + name_of(member.node) + ", which was lost before");
+    }
+  }
+}
+
+// A mark comes behind what it confirms: what its node delivers later stands behind it.
+void marks_follow_deliveries(const History& history, Report& report) {
+  for (const Life& life : history.lives()) {
+    std::map<Lane, Position> marked;
+    for (const EventIndex at : life.events) {
+      const TraceBody& body = history.trace().events[at].body;
+      if (const auto* mark = std::get_if<Marked>(&body)) {
+        Position& last = marked[mark->up_to.lane];
+        last = std::max(last, mark->up_to);
+      } else if (const auto* delivered = std::get_if<Delivered>(&body); delivered && !delivered->ahead()) {
+        const auto last = marked.find(delivered->first.lane);
+        if (last == marked.end() || delivered->first > last->second) continue;
+        report.add(name_of(life.node) + " delivered " + name_of(delivered->first) + " after its mark for " + name_of(last->second));
+      }
+    }
+  }
+}
+
 // What was told uniform, by a mark or by an outcome, is delivered by everybody who goes on to a later primary of the epoch.
 // (Uniform agreement: Chockler et al., property 4.8, for the primary chain.)
 void uniform_is_never_lost(const History& history, Report& report) {

@@ -341,10 +341,20 @@ void replicas_found_alike(const History& history, Report& report) {
   }
 }
 
-// A node that was excluded names everything it delivered that the primary's chain doesn't have. (The transitional configuration
-// of Moser et al. 1994 serves the same purpose.)
+// A node that was excluded says so, and names everything it delivered that the primary's chain doesn't have. (The transitional
+// configuration of Moser et al. 1994 serves the same purpose.)
 void resync_names_what_was_lost(const History& history, Report& report) {
   for (const Life& life : history.lives()) {
+    bool holds = false;  // the state of the view that it is in
+    for (const EventIndex at : life.events) {
+      const TraceBody& body = history.trace().events[at].body;
+      if (const auto* installed = std::get_if<ViewInstalled>(&body)) {
+        const auto rank = installed->view.rank_of(life.node);
+        holds = rank && installed->view.at(*rank).loaded;
+      } else if (const auto* changed = std::get_if<StateChanged>(&body); changed && changed->state == protocol::ComponentState::joining && holds) {
+        report.add(name_of(life.node) + " fell out of its view without a word");
+      }
+    }
     if (life.stays.empty() || life.events.empty()) continue;
     const auto* resynced = std::get_if<Resynced>(&history.trace().events[life.events.back()].body);
     if (!resynced) continue;

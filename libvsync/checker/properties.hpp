@@ -33,6 +33,7 @@ void self_inclusion(const History& history, Report& report);
 void view_ids_grow(const History& history, Report& report);
 void one_id_one_content(const History& history, Report& report);
 void versions_are_spoken_by_all(const History& history, Report& report);
+void votes_are_earned(const History& history, Report& report);
 void one_ballot_one_value(const History& history, Report& report);
 void promises_are_kept(const History& history, Report& report);
 void single_primary_chain(const History& history, Report& report);
@@ -60,6 +61,8 @@ void fifo_same_end(const History& history, const Liveness& liveness, Report& rep
 // confirmation.cpp
 void uniform_marks_not_early(const History& history, Report& report);
 void safe_marks_not_early(const History& history, Report& report);
+void safe_marks_tell_of_losses(const History& history, Report& report);
+void marks_follow_deliveries(const History& history, Report& report);
 void uniform_is_never_lost(const History& history, Report& report);
 
 // durability.cpp

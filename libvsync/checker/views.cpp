@@ -105,6 +105,24 @@ void versions_are_spoken_by_all(const History& history, Report& report) {
   }
 }
 
+// A vote is earned: a joiner has none, and gets it in a later view, when it is loaded. (DESIGN section 3, "Primary rule": what it promised
+// before, it couldn't keep.) In a restart formation a name goes on with the vote that it had.
+void votes_are_earned(const History& history, Report& report) {
+  for (std::size_t i = 0; i < history.views().size(); ++i) {
+    const ViewRecord& record = history.views()[i];
+    const Succession succession = history.succession(i);
+    if (!succession.predecessor || record.forced) continue;
+    const View& old = *succession.predecessor;
+    for (const protocol::Member& member : record.content.members) {
+      if (member.weight == 0) continue;
+      const bool restart = record.content.id.epoch != old.id.epoch;
+      const auto rank = restart ? old.rank_of_name(member.node.name) : old.rank_of(member.node);
+      if (rank && (old.at(*rank).weight > 0 || member.loaded)) continue;
+      report.add(name_of(member.node) + " has a vote in " + name_of(record.content) + (rank ? " and isn't loaded" : ", which admits it"));
+    }
+  }
+}
+
 // A ballot carries at most one value. (Lamport, "Paxos made simple", 2001: a proposal number has one value.)
 void one_ballot_one_value(const History& history, Report& report) {
   for (const auto& [view, ballots] : history.instances()) {

@@ -46,13 +46,14 @@ void Coordinator::on_answer(TimePoint now, const NodeId& from, const Answer& ans
   if (step_ != Step::answers || answer.ballot != plan_.ballot) return;
   answers_[from] = answer;
   waiting_.erase(from);
-  if (waiting_.empty()) choose(now);
+  const bool hasty = mutant(Mutant::hasty_choice) && may_go_on(plan_.view, answered(plan_.view, answers_, plan_.restart));
+  if (waiting_.empty() || hasty) choose(now);
 }
 
 void Coordinator::on_lost(TimePoint now, const NodeId& node) {
   if (step_ == Step::answers && waiting_.erase(node) > 0 && waiting_.empty()) choose(now);
   // Who must hold the cut and can't say so any more would be in the next view without it.
-  if (step_ == Step::gathering && waiting_.contains(node)) step_ = Step::failed;
+  if (step_ == Step::gathering && waiting_.contains(node) && !mutant(Mutant::gathers_for_ever)) step_ = Step::failed;
 }
 
 void Coordinator::choose(TimePoint now) {
@@ -99,6 +100,8 @@ void Coordinator::on_tick(TimePoint now) {
     if (now >= ask_again_) ask(now);
   } else if (step_ == Step::answers) {
     choose(now);
+  } else if (step_ == Step::gathering && mutant(Mutant::gathers_for_ever)) {
+    enter(Step::gathering, now);
   } else if (step_ == Step::gathering || step_ == Step::accepting) {
     step_ = Step::failed;
   }

@@ -20,7 +20,7 @@ void keep_prefix(const LaneHoldings& longest, LaneCut& cut) {
   for (OrderedRun run : longest.runs) {
     const Seqno held = cut.held[run.publisher.value];
     const Seqno last = run.first_seqno + run.count - 1;
-    if (held < last) {
+    if (held < last && !mutant(Mutant::cut_keeps_what_is_lost)) {
       run.count = held < run.first_seqno ? 0 : static_cast<std::uint32_t>(held - run.first_seqno + 1);
       cut.first_missing = run.first + run.count;
       if (run.count > 0) cut.runs.push_back(run);
@@ -40,8 +40,11 @@ LaneCut compute_cut(std::size_t members, std::span<const Holdings> answers) {
   for (const Holdings& answer : answers) {
     if (longest == nullptr || end_of(*answer.lane) > end_of(*longest)) longest = answer.lane;
     for (std::size_t r = 0; r < members && r < answer.lane->received.size(); ++r) {
-      if (answer.lane->received[r] <= cut.held[r]) continue;
-      cut.held[r] = answer.lane->received[r];
+      const Seqno received = answer.lane->received[r];
+      const bool shorter = &answer != &answers.front() && received < cut.held[r];
+      if (received <= cut.held[r] && !(shorter && mutant(Mutant::shortest_prefix_kept))) continue;
+      if (received > cut.held[r] && &answer != &answers.front() && mutant(Mutant::shortest_prefix_kept)) continue;
+      cut.held[r] = received;
       cut.holder[r] = answer.rank;
     }
   }

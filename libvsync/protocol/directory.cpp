@@ -6,6 +6,7 @@
 
 #include "protocol/assert.hpp"
 #include "protocol/digest.hpp"
+#include "protocol/mutant.hpp"
 
 namespace vsync::protocol {
 
@@ -191,21 +192,21 @@ std::vector<SessionId> Directory::homeless() const {
 
 DirectoryState Directory::snapshot() const {
   DirectoryState state;
-  state.group_views = group_views_;
+  state.group_views = mutant(Mutant::group_numbers_not_in_snapshot) ? 0 : group_views_;
   state.sessions.reserve(sessions_.size());
   for (const auto& [id, session] : sessions_) {
     state.sessions.push_back({.session = id,
                               .node = session.node,
                               .application = session.application,
                               .homeless = session.homeless,
-                              .lanes = delivered_.snapshot(id)});
+                              .lanes = mutant(Mutant::session_table_not_in_snapshot) ? std::vector<SessionLane>{} : delivered_.snapshot(id)});
   }
   state.groups.reserve(groups_.size());
   for (const auto& [name, group] : groups_) {
     GroupState& one = state.groups.emplace_back(GroupState{.group = name, .view_number = group.number, .members = {}});
     for (const Session* member : group.members) one.members.push_back(member->id);
   }
-  state.ended = ended_.snapshot();
+  if (!mutant(Mutant::ended_sessions_not_in_snapshot)) state.ended = ended_.snapshot();
   return state;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <variant>
 
+#include "protocol/mutant.hpp"
+
 namespace vsync::protocol {
 
 void DurableLog::apply(const LogRecord& record) {
@@ -26,7 +28,7 @@ void DurableLog::apply_one(const LogProvisional& provisional) {
 }
 
 void DurableLog::apply_one(const LogSettled& settled) {
-  if (settled.adopted) {
+  if (settled.adopted && !mutant(Mutant::provisional_entries_dropped)) {
     const auto found = provisional_.find({settled.from, *settled.adopted});
     if (found != provisional_.end()) {
       for (const LogEntry& entry : found->second) apply_one(entry);

@@ -117,7 +117,7 @@ bool Engine::Parts::finish_view(const Cut& cut) {
 WriteToken Engine::Parts::store_cut(const InView::Gathering& gathering) {
   const ViewId& from = in_view->view.id;
   const Ballot& ballot = gathering.value.next.formed_in;
-  if (!in_view->loaded || mutant(Mutant::cut_not_stored) || durable_log.has_provisional(from, ballot)) return next_token - 1;
+  if (!in_view->loaded || durable_log.has_provisional(from, ballot)) return next_token - 1;
   LogProvisional provisional{from, ballot, {}};
   for (std::size_t i = 0; i < in_view->lanes.size() && i < gathering.value.cut.lanes.size(); ++i) {
     const LaneReplica& lane = in_view->lanes[i];
@@ -127,7 +127,7 @@ WriteToken Engine::Parts::store_cut(const InView::Gathering& gathering) {
       if (chunk.level == Level::durable && !chunk.ops) provisional.entries.push_back({first, publisher, ordered_at, chunk});
     });
   }
-  if (!provisional.entries.empty()) log(std::move(provisional));
+  if (!provisional.entries.empty() && !mutant(Mutant::cut_not_stored)) log(std::move(provisional));
   return next_token - 1;
 }
 
@@ -147,7 +147,7 @@ bool Engine::Parts::log_has_cut_before(const View& later) const {
 
 std::vector<Seq> Engine::Parts::logged() const {
   std::vector<Seq> reached;
-  if (!disk.installed || disk.log_reaches != disk.installed->id) return reached;
+  if (!disk.installed || (disk.log_reaches != disk.installed->id && !mutant(Mutant::any_log_is_whole))) return reached;
   for (std::uint16_t lane = 0; lane < outcomes.size(); ++lane) reached.push_back(durable_log.end_in(disk.installed->id, Lane{lane}));
   return reached;
 }
@@ -212,7 +212,7 @@ void Engine::Parts::on_frame(const Frame&, const LogPart& part) {
   if (!log_copy || part.view != log_copy->view || part.lane.value != log_copy->lane || part.after != durable_log.last(part.lane)) return;
   log_copy->tries = 0;
   log_copy->next_try = now;
-  if (!part.agrees) {
+  if (!part.agrees && !mutant(Mutant::log_not_cut_back)) {
     log(LogCutBack{part.lane, part.keep});
   } else {
     for (const LogEntry& entry : part.entries) {

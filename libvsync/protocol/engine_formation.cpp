@@ -76,8 +76,8 @@ void Engine::Parts::try_formation() {
       if (other.node != member.node && !lists(peer->heartbeat, other.node)) ++missing;
     }
   }
-  const bool minority = mutant(Mutant::minority_forms) && now - alone_since > config.suspect_after_min * 2;
-  if (missing > 0 && !minority) {
+  const bool impatient = now - alone_since > config.suspect_after_min * 2;
+  if (missing > 0 && !(impatient && mutant(Mutant::minority_forms))) {
     forming.reset();
     return;
   }

@@ -49,7 +49,7 @@ bool Engine::Parts::suspected(Rank rank) const {
   const NodeId& node = in_view->view.at(rank).node;
   const FailureDetector::Peer* peer = detector.find(node.name);
   if (peer == nullptr || peer->node.incarnation < node.incarnation) return now - in_view->installed_at >= config.suspect_after_min;
-  if (peer->node != node) return true;  // a higher incarnation proves it dead
+  if (peer->node != node) return !mutant(Mutant::successor_proves_nothing);  // a higher incarnation proves it dead
   if (now - peer->last_heard >= detector.timeout(*peer)) return true;
   if (!peer->refused) return false;
   if (in_view->view.size() < 3) return true;
@@ -229,6 +229,7 @@ void Engine::Parts::evaluate_in_view() {
   }
   if (farewell) return part();
   const bool go_on = may_go_on(v.view, unsuspected());
+  if (!go_on && mutant(Mutant::blocked_gives_up)) return rejoin(nullptr);
   if (v.loaded) become(go_on ? ComponentState::primary : ComponentState::blocked);
   release_held_back();
   // After a block the members come back one by one: nobody is excluded for being the last of them.
@@ -273,7 +274,7 @@ void Engine::Parts::evaluate_in_view() {
 /// Something of the view isn't as its members are now, and a ballot can change that.
 bool Engine::Parts::change_needed(RankSet connected) const {
   const InView& v = *in_view;
-  if (v.wedged || connected != all_members(v.view) || has_other_votes()) return true;
+  if ((v.wedged && !mutant(Mutant::wedge_is_no_reason)) || connected != all_members(v.view) || has_other_votes()) return true;
   const bool may_raise = v.view.has_names(config.peers) || may_raise_without_the_missing(v.view);
   if (v.view.newest_common_version() > v.view.version && may_raise) return true;
   const auto is_loaded = [&](Rank rank) {
@@ -294,14 +295,16 @@ bool Engine::Parts::change_needed(RankSet connected) const {
     // The only holder of the state waits for another: who is left without one couldn't go on.
     const bool asks = rank == v.self ? asks_to_leave() : told->leaving;
     const bool goes = asks && !holders.minus(RankSet{rank}).empty();
-    return grown_up || goes || (rank != v.self && tells_wedged(rank));
+    const bool wedged = rank != v.self && tells_wedged(rank);
+    return (grown_up && !mutant(Mutant::learner_stays_one)) || goes || (wedged && !mutant(Mutant::wedge_is_no_reason));
   });
 }
 
 void Engine::Parts::evaluate_outside() {
   become(ComponentState::joining);
   if (coordinator || silent_until > persisted) return;
-  if (returning && force_until) try_force();
+  if (bootstrap_wanted && disk.installed && mutant(Mutant::bootstraps_again)) try_bootstrap();
+  else if (returning && force_until) try_force();
   else if (returning) try_restart();
   else if (disk.installed) return;
   else if (bootstrap_wanted) try_bootstrap();
@@ -368,13 +371,13 @@ void Engine::Parts::rejoin(const Cut* cut, std::optional<Position> parted) {
   const Seq common = known ? cut->lanes.front().end() : lane.stability().uniform();
   const Seq kept = std::min({lane.delivered(), common, in_lane_0 ? unlike->agreed.value_or(Seq{}) : common});
   Resynced resynced{parted.value_or(at(kept)), std::nullopt, std::nullopt};
-  if (lane.delivered() > kept || parted) {
+  if ((lane.delivered() > kept || parted) && !mutant(Mutant::orphans_not_named)) {
     resynced.orphaned_from = resynced.last_common;
     ++resynced.orphaned_from->seq.value;
     resynced.orphaned_to = at(lane.delivered());
   }
   for (Outcomes& pending : outcomes) pending.abandon(out.events);
-  if (in_view->loaded) emit(resynced);
+  if (in_view->loaded && !mutant(Mutant::resync_not_told)) emit(resynced);
   in_view.reset();
   coordinator.reset();
   log_copy.reset();
@@ -438,6 +441,10 @@ void Engine::Parts::expire_sessions() {
   }
   homeless_since = std::move(still);
   if (ops.empty()) return;
+  if (mutant(Mutant::expires_without_a_record)) {
+    for (const DirectoryOp& op : ops) directory.apply(op, self, Position{}, out.events);
+    return;
+  }
   Chunk chunk;
   chunk.count = static_cast<std::uint32_t>(ops.size());
   chunk.ops = std::make_shared<const DirectoryOps>(std::move(ops));

@@ -28,7 +28,8 @@ Result<void, PublishError> Engine::Parts::publish(Chunk chunk) {
   LaneReplica& lane = in_view->lanes[lane_index];
   Stream& own = lane.stream(in_view->self);
   const bool full = own.bytes() >= config.window_bytes || own.messages() >= config.window_messages || congested();
-  if (!operational() || (full && !chunk.ops)) {
+  const bool opened = operational() || (in_view->wedged && !doubt_since && mutant(Mutant::publishes_while_wedged));
+  if (!opened || (full && !chunk.ops && !mutant(Mutant::window_not_bounded))) {
     writable_wanted = true;
     return Unexpected{PublishError::window_full};
   }
@@ -132,7 +133,6 @@ void Engine::Parts::on_frame(const Frame& frame, const FetchOrder& fetch) {
 // ---------------------------------------------------------------- order and delivery
 
 bool Engine::Parts::has_lease() const {
-  if (mutant(Mutant::no_lease)) return true;
   RankSet proven{in_view->self};
   const TimePoint since = lease_proven_since();
   for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
@@ -142,7 +142,7 @@ bool Engine::Parts::has_lease() const {
     const Heartbeat& newest = detector.find(node.name)->heartbeat;
     if (newest.state == NodeState::operational && newest.view == in_view->view.id) proven.insert(Rank{r});
   }
-  return may_go_on(in_view->view, proven);
+  return may_go_on(in_view->view, proven) || mutant(Mutant::no_lease);
 }
 
 void Engine::Parts::order_available() {
@@ -202,7 +202,8 @@ void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chun
     Position last = first;
     last.seq = first.seq + (chunk.count - 1);
     // Of a retry, this place is a marker's: where the first copy stands may be forgotten.
-    const Position reported = admission.skip > 0 && admission.known ? admission.first_position_of_duplicate.value_or(Position{}) : first;
+    const bool again = admission.skip > 0 && admission.known && !mutant(Mutant::retry_reports_its_own_place);
+    const Position reported = again ? admission.first_position_of_duplicate.value_or(Position{}) : first;
     outcomes[chunk.lane.value].placed(last, reported, admission.known);
   }
   if (chunk.level == Level::fifo) hand_out_at_its_place(first, publisher, chunk, admission);
@@ -220,7 +221,10 @@ std::vector<LaneProgress> Engine::Parts::progress() const {
   lanes.reserve(in_view->lanes.size());
   for (std::size_t i = 0; i < in_view->lanes.size(); ++i) {
     const LaneReplica& lane = in_view->lanes[i];
-    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), lane.held(), stored(i), lane.order().term()});
+    Seq upto = lane.held();
+    if (mutant(Mutant::held_without_payload)) upto = lane.order().end();
+    for (const Run& run : mutant(Mutant::held_without_order) ? lane.unordered() : std::vector<Run>{}) upto = upto + run.count;
+    lanes.push_back({lane.stream(in_view->self).end(), lane.order().end(), upto, stored(i), lane.order().term()});
   }
   return lanes;
 }
@@ -269,8 +273,9 @@ void Engine::Parts::mark() {
   v.member_lost = v.member_lost && unconfirmed_cut();
   for (std::size_t i = 0; i < v.lanes.size(); ++i) v.lanes[i].stability().acknowledge(v.self, v.lanes[i].held(), stored(i));
   // What an excluded member delivered under a lease it may still believe in must not differ from what is confirmed here.
-  const bool may_confirm = now >= v.confirm_from && is_uniform_set(v.view, v.installed_by);
-  const bool all_installed = v.installed_by.contains(payload_holders(v.view));
+  const bool installed = is_uniform_set(v.view, v.installed_by) || mutant(Mutant::cut_uniform_at_once);
+  const bool may_confirm = now >= v.confirm_from && installed;
+  const bool all_installed = v.installed_by.contains(payload_holders(v.view)) || mutant(Mutant::cut_safe_at_once);
   for (std::size_t i = 0; i < v.lanes.size(); ++i) {
     LaneReplica& lane = v.lanes[i];
     lane.forget_stable();
@@ -278,7 +283,7 @@ void Engine::Parts::mark() {
     const auto& stability = lane.stability();
     Confirmed& confirmed = marked[i];
     const auto confirm = [&](Position& last, Seq reached, Level level, bool cut_settled) {
-      reached = std::min(reached, lane.delivered());
+      if (reached > lane.delivered() && !mutant(Mutant::marked_before_delivery)) reached = lane.delivered();
       Position upto{v.view.id.epoch, v.view.id.number, Lane{static_cast<std::uint16_t>(i)}, reached};
       if (reached == Seq{}) {
         if (!cut_end[i] || !cut_settled) return;
@@ -299,7 +304,7 @@ void Engine::Parts::mark() {
   const Stream& own = v.lanes.front().stream(v.self);
   if (own.bytes() * 2 > config.window_bytes || own.messages() * 2 > config.window_messages || congested()) return;
   writable_wanted = false;
-  emit(Writable{});
+  if (!mutant(Mutant::credit_never_returned)) emit(Writable{});
 }
 
 void Engine::Parts::send_pending() {

@@ -71,7 +71,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Prepare& prepare) {
     if (!in_view && !prepare.view.rank_of(self) && speaks_it) send(frame.from, answer_to(prepare, false));
     return;
   }
-  if (prepare.ballot < disk.promised) {
+  if (prepare.ballot < disk.promised && !mutant(Mutant::lower_ballot_answered)) {
     send(frame.from, Refused{prepare.view.id, prepare.ballot, disk.promised});
     return;
   }
@@ -145,7 +145,7 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
   std::uint32_t returns = 0;
   for (const NodeId& node : acceptors) returns = std::max(returns, recent_exclusions(node.name));
   plan.patience += backoff + plan.patience * std::min(returns, 4u);
-  plan.ballot = {round + 1, own};
+  plan.ballot = {mutant(Mutant::round_used_again) ? std::max<std::uint64_t>(disk.promised.round, 1) : round + 1, own};
   plan.restart = restart;
   plan.acceptors = std::move(acceptors);
   if (in_view && !restart) {
@@ -172,6 +172,7 @@ void Engine::Parts::drive_coordinator() {
   if (!coordinator) return;
   for (Coordinator::Send& send_it : coordinator->take()) send(send_it.to, std::move(send_it.body));
   if (coordinator->step() == Coordinator::Step::failed) {
+    if (in_view && mutant(Mutant::wedge_ends_with_the_ballot)) in_view->wedged = false;
     backoff = std::clamp<Duration>(backoff * 2, backoff_min, backoff_max);
     retry_at = now + backoff / 2 + random.up_to(backoff);
     coordinator.reset();
@@ -361,7 +362,10 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   reunion_until = now;
   ++view_changes;
 
-  auto fresh = std::make_unique<InView>(next, own);
+  View counted = next;
+  const Rank configured = tie_breaker_of(config, next);
+  if (configured != next.tie_breaker && mutant(Mutant::tie_breaker_of_configuration)) counted.tie_breaker = configured;
+  auto fresh = std::make_unique<InView>(std::move(counted), own);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     fresh->lanes.emplace_back(fresh->view, next.sequencers[i]);
     fresh->fifo.emplace_back();
@@ -387,14 +391,14 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   fresh->confirm_from = lease_may_last ? now + (mutant(Mutant::own_lease_only) ? config.lease : next.leases_end_after) : now;
   // Nor has the former view seen the last of those that were left out before.
   if (in_view) fresh->confirm_from = std::max(fresh->confirm_from, in_view->confirm_from);
-  fresh->member_lost = !event.left.empty() || (in_view && in_view->member_lost);
+  fresh->member_lost = (!event.left.empty() || (in_view && in_view->member_lost)) && !mutant(Mutant::lost_member_not_told);
   in_view = std::move(fresh);
   doubt_what_was_told_before_waking();
   forget_strangers();
 
   const std::vector<NodeId> gone = event.left;
   emit(std::move(event));
-  if (state_kept) directory.nodes_left(gone, {next.id.epoch, next.id.number, Lane{}, Seq{}}, out.events);
+  if (state_kept && !mutant(Mutant::failure_not_in_groups)) directory.nodes_left(gone, {next.id.epoch, next.id.number, Lane{}, Seq{}}, out.events);
   const bool somebody_needs_state = std::any_of(next.members.begin(), next.members.end(), [](const Member& m) { return !m.loaded; });
   if (in_view->loaded && stores() && somebody_needs_state) in_view->snapshot = std::make_shared<const DirectoryState>(directory.snapshot());
   if (in_view->loaded) loaded_now();
@@ -455,7 +459,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Snapshot& snapshot) {
   if (in_view->loaded || in_view->wedged || in_view->state_given || !stores()) return;
   in_view->state_given = snapshot;
   // What was durable is part of the state: who is loaded may be one of those that a promise stands on.
-  const bool copies = snapshot.logged || !durable_log.empty();
+  const bool copies = (snapshot.logged || !durable_log.empty()) && !mutant(Mutant::state_without_the_log);
   copy_log(in_view->view.id, std::vector<NodeId>(copies ? outcomes.size() : 0, frame.from));
   if (!log_copy) load();
 }
@@ -465,6 +469,7 @@ void Engine::Parts::load() {
   directory = Directory::from(in_view->state_given->directory, config);
   ends.learn(in_view->state_given->ends);
   for (std::size_t i = 0; i < audited.size() && i < in_view->state_given->audited.size(); ++i) {
+    if (mutant(Mutant::joiner_audits_from_nothing)) break;
     audited[i] = in_view->state_given->audited[i];
     in_view->audits[i] = LaneAudit(in_view->view.id, audited[i]);
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocol/mutant.hpp"
+
 namespace vsync::protocol {
 
 void FailureDetector::advance(TimePoint now) {
@@ -25,7 +27,10 @@ bool FailureDetector::heard(TimePoint now, const NodeId& node) {
     peer.last_heard = now;
     return true;
   }
-  if (now - peer.last_heard > timeout(peer)) peer.heard_since = now;
+  if (now - peer.last_heard > timeout(peer)) {
+    if (mutant(Mutant::suspicion_sticks)) return true;
+    peer.heard_since = now;
+  }
   peer.last_heard = std::max(peer.last_heard, now);
   return true;
 }
@@ -46,7 +51,7 @@ void FailureDetector::on_heartbeat(TimePoint now, const NodeId& self, const Fram
   peer.heartbeat = heartbeat;
   for (const Heard& heard : heartbeat.heard) {
     if (heard.node != self || heard.nonce == 0) continue;
-    peer.echoed = std::max(peer.echoed, TimePoint(Duration(heard.nonce)));
+    peer.echoed = std::max(peer.echoed, mutant(Mutant::lease_from_arrival) ? now : TimePoint(Duration(heard.nonce)));
     peer.ever_echoed = true;
   }
   // What a process sent before it died may still arrive; only an echo of something newer proves a refusal wrong.

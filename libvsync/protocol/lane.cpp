@@ -98,7 +98,8 @@ bool LaneReplica::has_undelivered(Level level) const {
 }
 
 void LaneReplica::forget_stable() {
-  const Seq stable = std::min(stability_.stable(), delivered_);
+  Seq stable = stability_.stable();
+  if (stable > delivered_ && !mutant(Mutant::forgets_undelivered)) stable = delivered_;
   if (stable <= order_.base()) return;
   for (const OrderLog::Entry& entry : order_.entries()) {
     if (entry.run.first > stable) break;

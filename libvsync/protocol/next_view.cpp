@@ -16,7 +16,8 @@ std::uint32_t min_weight_of(const Config& config, const View& view) {
 }
 
 std::optional<Rank> acceptor_rank(const View& view, const NodeId& node, bool restart) {
-  return restart ? view.rank_of_name(node.name) : view.rank_of(node);
+  const auto of_name = view.rank_of_name(node.name);
+  return restart || !of_name || view.at(*of_name).node == node || mutant(Mutant::successor_votes) ? of_name : std::nullopt;
 }
 
 std::optional<Rank> speaks_for(const View& view, const NodeId& node, const Answer& answer, bool restart) {
@@ -103,7 +104,7 @@ RankSet without_leavers(const std::vector<Acceptor>& acceptors, RankSet clique) 
 Member continuing(const Member& before, const Acceptor& acceptor, bool loaded) {
   const Answer& answer = *acceptor.answer;
   Member member{acceptor.node, 0, answer.full_weight, answer.witness, loaded || answer.witness, answer.speaks};
-  if (before.weight > 0 || member.loaded) member.weight = answer.full_weight;
+  if (before.weight > 0 || member.loaded || mutant(Mutant::weight_before_state)) member.weight = answer.full_weight;
   return member;
 }
 
@@ -168,7 +169,7 @@ std::optional<Continuation> continuation(const Config& config, const ChoiceInput
   if (!living && !input.restart) return std::nullopt;
   const RankSet disks = input.restart ? sound_disks(acceptors, staying) : RankSet{};
   const std::vector<StoredEnd> stored = longest_logs(acceptors, disks, std::max<std::size_t>(config.lanes, 1));
-  const bool from_disks = !living || beyond(stored, cut);
+  const bool from_disks = !living || (beyond(stored, cut) && !mutant(Mutant::living_before_disks));
   for (const Rank rank : staying) {
     const Answer& answer = *acceptors[rank.value].answer;
     if (from_disks && living && !answer.from_disk && !answer.witness) continue;
@@ -199,7 +200,9 @@ void add_joiners(const ChoiceInput& input, View& next) {
                                          return hears(answer, member.node) && found != input.answers->end() && hears(found->second, node);
                                        });
     const bool speaks_it = answer.speaks.include(input.view->version) || mutant(Mutant::any_version_joins);
-    if (meets_all && speaks_it) next.members.push_back({node, 0, answer.full_weight, answer.witness, answer.witness, answer.speaks});
+    if (!speaks_it || !meets_all) continue;
+    const std::uint32_t weight = mutant(Mutant::learner_votes_at_once) ? answer.full_weight : 0;
+    next.members.push_back({node, weight, answer.full_weight, answer.witness, answer.witness, answer.speaks});
   }
 }
 
@@ -227,13 +230,20 @@ void appoint(const Config& config, const ChoiceInput& input, View& next) {
   }
 }
 
+/// (Mutant::failure_blended_in)
+void blend(const ChoiceInput& input, View& adopted) {
+  std::erase_if(adopted.members, [&](const Member& member) { return !input.answers->contains(member.node); });
+  adopted.tie_breaker = Rank{0};
+  std::fill(adopted.sequencers.begin(), adopted.sequencers.end(), Rank{0});
+}
+
 Cut cut_of(const ChoiceInput& input, const std::vector<Acceptor>& acceptors, RankSet clique) {
   Cut cut;
   for (std::size_t lane = 0;; ++lane) {
     std::vector<Holdings> holdings;
     for (const Rank rank : clique) {
       const Answer& answer = *acceptors[rank.value].answer;
-      if (mutant(Mutant::leave_without_cut) && answer.leaving) continue;
+      if (answer.leaving && mutant(Mutant::leave_without_cut)) continue;
       if (lane < answer.lanes.size()) holdings.push_back({rank, &answer.lanes[lane]});
     }
     if (holdings.empty()) return cut;
@@ -248,6 +258,7 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
   const std::vector<Acceptor> acceptors = by_rank(input);
   if (!may_go_on(view, answered(view, *input.answers, input.restart))) return std::nullopt;
   auto value = input.forced ? std::nullopt : possibly_chosen(view, acceptors);
+  if (value && mutant(Mutant::failure_blended_in)) blend(input, value->next);
   if (value) return Choice{std::move(*value), true};
 
   const auto clique = connected(view, acceptors);
@@ -261,7 +272,7 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
   View& next = choice.value.next;
   next.id = {view.id.epoch, view.id.number + 1};
   next.formed_in = input.ballot;
-  if (input.restart) next.id.epoch = {view.id.epoch.number + 1, input.random};
+  if (input.restart && !mutant(Mutant::restart_keeps_the_epoch)) next.id.epoch = {view.id.epoch.number + 1, input.random};
   choice.value.restart = input.restart;
   next.forced = view.forced;
   if (input.forced) {

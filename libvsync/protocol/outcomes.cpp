@@ -32,7 +32,9 @@ void Outcomes::confirm(const Confirmed& confirmed, std::vector<Event>& out) {
 }
 
 void Outcomes::abandon(std::vector<Event>& out) {
-  for (const Publish& publish : waiting_) resolve(publish, Outcome::unresolved, out);
+  for (const Publish& publish : waiting_) {
+    if (!mutant(Mutant::unresolved_not_told)) resolve(publish, Outcome::unresolved, out);
+  }
   waiting_.clear();
   placed_ = 0;
 }

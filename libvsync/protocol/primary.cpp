@@ -13,23 +13,29 @@ RankSet all_members(const View& view) { return RankSet::first_n(view.size()); }
 RankSet payload_holders(const View& view) {
   RankSet holders;
   for (Rank rank : all_members(view)) {
-    if (view.at(rank).holds_payload() && view.at(rank).loaded) holders.insert(rank);
+    const Member& member = view.at(rank);
+    const bool holds = member.holds_payload() || mutant(Mutant::witness_holds_payload);
+    if (holds && (member.loaded || mutant(Mutant::learner_is_a_holder))) holders.insert(rank);
   }
   return holders;
 }
 
 std::uint64_t weight_of(const View& view, RankSet set) {
   std::uint64_t weight = 0;
-  for (Rank rank : set & all_members(view)) weight += view.at(rank).weight;
+  for (Rank rank : set & all_members(view)) {
+    const std::uint32_t vote = view.at(rank).weight;
+    weight += vote > 1 && mutant(Mutant::weights_ignored) ? 1 : vote;
+  }
   return weight;
 }
 
 bool may_go_on(const View& view, RankSet set) {
   const std::uint64_t weight = weight_of(view, set);
-  const std::uint64_t others = view.total_weight() - weight;
+  const std::uint64_t others = weight_of(view, all_members(view).minus(set));
   const bool has_tie_breaker = (set & all_members(view)).contains(view.tie_breaker);
   const bool wins_the_vote = weight > others || (weight == others && (has_tie_breaker || mutant(Mutant::half_without_tie_breaker)));
-  return wins_the_vote && weight >= view.min_weight && set.intersects(payload_holders(view));
+  return wins_the_vote && (weight >= view.min_weight || mutant(Mutant::min_weight_ignored)) &&
+         (set.intersects(payload_holders(view)) || mutant(Mutant::holder_not_required));
 }
 
 View with_votes_of(View view, RankSet present) {

@@ -39,7 +39,7 @@ void Stability::recompute() {
   Seq least_loaded = least;
   for (std::uint16_t r = 0; r < view_->size(); ++r) {
     const Member& member = view_->members[r];
-    if (!member.holds_payload()) continue;
+    if (!member.holds_payload() && !mutant(Mutant::witness_must_hold)) continue;
     least = std::min(least, held_[r]);
     if (member.loaded) least_loaded = std::min(least_loaded, held_[r]);
   }

@@ -1,12 +1,19 @@
-// Broken engines: for each rule that protocol/mutant.hpp can switch off, ordinary seeds run until one is caught. A rule whose fault
-// nobody notices is a rule that the tests don't test. `mutants NAME` hunts for one; with arguments behind the name it is the simulation's
-// command with this rule switched off.
+// Broken engines: for each rule that protocol/mutant.hpp can switch off, ordinary seeds run in turn until one fails that passes with the
+// rule. A rule whose fault nobody notices is a rule that the tests don't test. A seed whose engines never ask for the rule passes without it
+// as it does with it, and is not run again. `mutants NAME` hunts for one, `mutants --table` tells of all as a table; with arguments behind
+// the name it is the simulation's command with this rule switched off.
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "protocol/mutant.hpp"
 #include "tests/simulation/command.hpp"
@@ -19,111 +26,147 @@ using namespace vsync::simulation;
 using vsync::protocol::Mutant;
 using vsync::protocol::mutant_count;
 
-constexpr const char* names[] = {"none",
-                                 "majority_of_members_only",
-                                 "ignore_accepted_value",
-                                 "promise_not_kept",
-                                 "promise_not_persisted",
-                                 "no_wedge",
-                                 "no_fetch_before_accept",
-                                 "cut_ignores_holdings",
-                                 "cut_without_tail",
-                                 "tail_keeps_orphan_causes",
-                                 "half_without_tie_breaker",
-                                 "deliver_without_payload_gap",
-                                 "order_gap_ignored",
-                                 "stale_view_accepted",
-                                 "ack_of_other_view",
-                                 "uniform_at_one",
-                                 "safe_at_uniform",
-                                 "stable_too_early",
-                                 "no_lease",
-                                 "two_sequencers",
-                                 "duplicate_session_numbers",
-                                 "learner_delivers_unloaded",
-                                 "snapshot_late",
-                                 "excluded_keeps_identity",
-                                 "minority_forms",
-                                 "restart_ignores_disk",
-                                 "no_self_doubt",
-                                 "outcome_before_uniform",
-                                 "leave_without_cut",
-                                 "durable_before_disk",
-                                 "cut_not_stored",
-                                 "disks_not_compared",
-                                 "fifo_overtakes",
-                                 "fifo_again_at_its_place",
-                                 "fifo_forgotten_at_the_cut",
-                                 "flips_a_payload",
-                                 "raised_too_early",
-                                 "any_version_joins",
-                                 "version_lowered",
-                                 "own_lease_only"};
-static_assert(std::size(names) == mutant_count, "every broken rule has a name here");
+struct Rule {
+  const char* name = "none";
+  const char* section = "";
+  const char* text = "";
+};
+constexpr Rule rules[] = {
+    {},
+#define VSYNC_RULE(name, section, text) {#name, section, text},
+    VSYNC_RULES(VSYNC_RULE)
+#undef VSYNC_RULE
+};
+static_assert(std::size(rules) == mutant_count);
 
 constexpr unsigned seconds_per_seed = 30;
+constexpr std::uint64_t block = 32;  ///< seeds that run with all rules before the hunt goes on in them
+using Asked = std::bitset<mutant_count>;
 
-struct Catch {
-  std::uint64_t seeds = 0;
-  SeedReport report;
+/// What the seeds of a block do with all rules: a seed that fails then proves nothing.
+struct Block {
+  std::uint64_t first = 0;
+  std::array<Asked, block> asked;
+  std::array<bool, block> passes{};
+};
+
+struct Hunted {
+  Mutant rule = Mutant::none;
+  std::uint64_t asked = 0;  ///< seeds that asked for it so far
+  std::uint64_t seed = 0;   ///< that was caught; 0: none yet
+  std::string failure;
 };
 
 RunResult run_with(Mutant broken, std::uint64_t seed) {
   vsync::protocol::active_mutant = broken;
-  return run_seed(draw(seed), seed);
+  return run_seed(draw(seed), seed, Judging::whole);
 }
 
-/// A seed that fails with nothing switched off proves nothing.
-bool fails_anyway(std::uint64_t seed) {
-  return !run_apart(seed, seconds_per_seed, [](std::uint64_t s) { return run_with(Mutant::none, s); }).failure.empty();
+/// Memory that children share with their parent.
+Asked* shared_with_children() {
+  void* memory = mmap(nullptr, sizeof(Asked) * block, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? std::exit(2), nullptr : static_cast<Asked*>(memory);
 }
 
-Catch hunt(Mutant broken, std::uint64_t budget, unsigned jobs) {
-  Catch found;
-  run_seeds(
-      1, budget, jobs, seconds_per_seed, [=](std::uint64_t seed) { return run_with(broken, seed); },
-      [&](const SeedReport& report) {
-        ++found.seeds;
-        if (report.failure.empty() || fails_anyway(report.seed)) return true;
-        found.report = report;
-        return false;
-      });
+Block run_with_all_rules(std::uint64_t first, std::uint64_t count, unsigned jobs) {
+  static Asked* const asked = shared_with_children();
+  std::fill_n(asked, block, Asked());
+  Block found{.first = first, .asked = {}};
+  const auto run = [&](std::uint64_t seed) {
+    vsync::protocol::rules_asked.reset();
+    RunResult result = run_with(Mutant::none, seed);
+    asked[seed - first] = vsync::protocol::rules_asked;
+    return result;
+  };
+  run_seeds(first, count, jobs, seconds_per_seed, run, [&](const SeedReport& report) {
+    found.passes[report.seed - first] = report.failure.empty();
+    return true;
+  });
+  std::copy_n(asked, block, found.asked.begin());
   return found;
 }
 
-Mutant named(const char* name) {
+/// The first seed of the block that fails without the rule, however many run at once.
+void hunt_in(const Block& seeds, Hunted& hunted, unsigned jobs) {
+  std::vector<std::uint64_t> worth_it;
+  for (std::uint64_t i = 0; i < block; ++i) {
+    if (seeds.passes[i] && seeds.asked[i].test(static_cast<std::size_t>(hunted.rule))) worth_it.push_back(seeds.first + i);
+  }
+  std::optional<std::uint64_t> caught;
+  std::vector<bool> ran(worth_it.size());
+  run_seeds(
+      0, worth_it.size(), jobs, seconds_per_seed, [&](std::uint64_t i) { return run_with(hunted.rule, worth_it[i]); },
+      [&](const SeedReport& report) {
+        const std::uint64_t i = report.seed;
+        ran[i] = true;
+        if (!report.failure.empty() && i < caught.value_or(worth_it.size())) {
+          caught = i;
+          hunted.failure = report.failure;
+        }
+        return !caught || std::find(ran.begin(), ran.begin() + static_cast<std::ptrdiff_t>(*caught), false) != ran.begin() + static_cast<std::ptrdiff_t>(*caught);
+      });
+  hunted.asked += caught ? *caught + 1 : worth_it.size();
+  if (caught) hunted.seed = worth_it[*caught];
+}
+
+std::vector<Hunted> hunt(std::vector<Hunted> all, std::uint64_t budget, unsigned jobs) {
+  const auto open = [](const Hunted& hunted) { return hunted.seed == 0; };
+  for (std::uint64_t first = 1; first <= budget && std::any_of(all.begin(), all.end(), open); first += block) {
+    const Block seeds = run_with_all_rules(first, std::min(block, budget - first + 1), jobs);
+    for (Hunted& hunted : all) {
+      if (!open(hunted)) continue;
+      hunt_in(seeds, hunted, jobs);
+      if (open(hunted)) continue;
+      std::printf("%-30s caught by seed %llu, %llu of which asked for the rule: %.120s\n", rules[static_cast<std::size_t>(hunted.rule)].name,
+                  static_cast<unsigned long long>(hunted.seed), static_cast<unsigned long long>(hunted.asked), hunted.failure.c_str());
+      std::fflush(stdout);
+    }
+  }
+  return all;
+}
+
+std::size_t rule_named(const char* name) {
   for (std::size_t i = 0; i < mutant_count; ++i) {
-    if (std::strcmp(name, names[i]) == 0) return static_cast<Mutant>(i);
+    if (std::strcmp(name, rules[i].name) == 0) return i;
   }
   std::fprintf(stderr, "no rule has this name: %s\n", name);
   std::exit(2);
 }
 
+void print_table(const std::vector<Hunted>& all) {
+  std::printf("| Without | Rule | Seeds (asking for it) | Caught by |\n|---|---|---|---|\n");
+  for (const Hunted& hunted : all) {
+    const Rule& rule = rules[static_cast<std::size_t>(hunted.rule)];
+    std::printf("| `%s` | %s: %s | %llu (%llu) | `%s` |\n", rule.name, rule.section, rule.text, static_cast<unsigned long long>(hunted.seed),
+                static_cast<unsigned long long>(hunted.asked), hunted.failure.substr(0, hunted.failure.find(':')).c_str());
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  const bool table = argc == 2 && std::strcmp(argv[1], "--table") == 0;
   if (argc > 2) {
-    vsync::protocol::active_mutant = named(argv[1]);
+    vsync::protocol::active_mutant = static_cast<Mutant>(rule_named(argv[1]));
     return run_command(argc - 1, argv + 1);
   }
   std::uint64_t budget = 5000;
   if (const char* seeds = std::getenv("VSYNC_MUTANT_SEEDS")) budget = std::strtoull(seeds, nullptr, 10);
-  const char* only = argc > 1 ? argv[1] : nullptr;
-  const unsigned jobs = jobs_of_this_machine();
-  if (std::freopen("/dev/null", "w", stderr) == nullptr) return 2;  // where broken engines tell of their broken invariants
-  std::size_t missed = 0;
+  std::vector<Hunted> all;
+  const std::size_t only = argc == 2 && !table ? rule_named(argv[1]) : 0;
   for (std::size_t i = 1; i < mutant_count; ++i) {
-    if (only != nullptr && std::strcmp(only, names[i]) != 0) continue;
-    const Catch found = hunt(static_cast<Mutant>(i), budget, jobs);
-    if (found.report.failure.empty()) {
-      ++missed;
-      std::printf("%-28s NOT CAUGHT in %llu seeds\n", names[i], static_cast<unsigned long long>(found.seeds));
-    } else {
-      std::printf("%-28s caught after %llu seeds, seed %llu: %.110s\n", names[i], static_cast<unsigned long long>(found.seeds),
-                  static_cast<unsigned long long>(found.report.seed), found.report.failure.c_str());
-    }
-    std::fflush(stdout);
+    if (only == 0 || only == i) all.push_back({.rule = static_cast<Mutant>(i), .failure = {}});
   }
-  std::printf("%zu broken rules not caught\n", missed);
+  if (std::freopen("/dev/null", "w", stderr) == nullptr) return 2;  // where broken engines tell of their broken invariants
+  all = hunt(std::move(all), budget, jobs_of_this_machine());
+  std::size_t missed = 0;
+  for (const Hunted& hunted : all) {
+    if (hunted.seed != 0) continue;
+    ++missed;
+    std::printf("%-30s NOT CAUGHT in %llu seeds, %llu of which asked for the rule\n", rules[static_cast<std::size_t>(hunted.rule)].name,
+                static_cast<unsigned long long>(budget), static_cast<unsigned long long>(hunted.asked));
+  }
+  if (table) print_table(all);
+  std::printf("%zu of %zu broken rules not caught\n", missed, all.size());
   return missed == 0 ? 0 : 1;
 }

@@ -129,11 +129,14 @@ void Node::discard() {
 
 bool Node::publish(const checker::Published& publish, protocol::Payload payload, protocol::PublishError& error) {
   bool accepted = false;
+  // Only where it can be full in such a run: the status costs more than a publish.
+  const bool full = config_.window_bytes < protocol::Config{}.window_bytes && engine_->status().unstable_bytes >= config_.window_bytes;
   run([&](TimePoint now) {
     const auto result =
         engine_->publish(now, publish.session, publish.first_n, publish.count, publish.lane, publish.level, std::move(payload));
     accepted = result.has_value();
     if (!accepted) error = result.error();
+    around_.window_exceeded = around_.window_exceeded || (accepted && full);
     checker::Published told = publish;
     told.accepted = accepted;
     tap_->published(told);

@@ -37,6 +37,7 @@ struct Surroundings {
   std::function<void(Host)> looks = nullptr;  ///< after each input of a node, if somebody wants to know
   std::uint64_t inputs = 0;  ///< of all engines together
   bool drain_stuck = false;  ///< an engine asked for ticks without end
+  bool window_exceeded = false;  ///< an engine took a publish though as much as its window allows was unstable
 };
 
 class Node {

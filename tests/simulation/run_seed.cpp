@@ -75,7 +75,7 @@ void judge_in_part(const checker::Trace& trace, std::uint64_t seed, RunResult& r
 
 }  // namespace
 
-RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
+RunResult run_seed(const SwarmOptions& options, std::uint64_t seed, Judging judging) {
   RunResult result;
   World world(options, seed);
   const TimePoint begin = world.schedule().now();
@@ -96,16 +96,18 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed) {
     world.run_for(300ms);  // the last acknowledgements and marks
     checks.liveness = checker::Liveness{.connected = world.running_nodes(), .quiet_from = world.schedule().now()};
     world.run_for(idle);
+    if (const std::string gone = world.homes_gone(); !gone.empty()) result.violations.push_back({"departures_are_told", gone});
     if (!world.directories_equal()) result.violations.push_back({"directories_identical", "the nodes' directories differ at the end"});
   }
   if (world.stuck() && result.violations.empty()) {
     result.violations.push_back({"progress", "an engine asks for ticks at one moment without end"});
   }
+  if (world.window_exceeded()) result.violations.push_back({"window_is_kept", "a publish was taken though the window was full"});
   for (Node& node : world.nodes()) node.note_log();
   auto violations = checker::check(world.trace(), checks);
   // Safety first: what isn't live is often a consequence.
   result.violations.insert(result.violations.begin(), violations.begin(), violations.end());
-  if (violations.empty()) judge_in_part(world.trace(), seed, result);
+  if (violations.empty() && judging == Judging::whole_and_in_part) judge_in_part(world.trace(), seed, result);
   count(world, world.trace(), result);
   result.node_time = (world.schedule().now() - begin) * static_cast<std::int64_t>(options.nodes.size());
   for (const Session& session : world.sessions()) {

@@ -166,6 +166,8 @@ void Session::change_groups(std::deque<Node>& nodes) {
 }
 
 void Session::move(std::deque<Node>& nodes) {
+  // The daemon that it leaves may take the end of the connection for the end of the application.
+  if (random_.chance(300)) nodes[*home_].submit({protocol::CloseSession{id_, protocol::LeaveReason::crashed}});
   detach();
   ++counts_.moved;
   choose_home(nodes);

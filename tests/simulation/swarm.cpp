@@ -177,6 +177,24 @@ void draw_reloads(SwarmOptions& options, Random random) {
   options.reloads.back().without.reset();
 }
 
+// A generator of its own, too. Who breaks a tie is configured at each node, with care or without; and a view may ask for more weight than
+// the most of it, but for no more than is left at the end.
+void draw_votes(SwarmOptions& options, Random random) {
+  const std::size_t nodes = options.nodes.size();
+  if (random.chance(300)) {
+    const bool alike = random.chance(500);
+    std::size_t chosen = random.below(nodes);
+    for (NodeOptions& node : options.nodes) {
+      node.tie_breaker = std::string(1, static_cast<char>('a' + chosen));
+      if (!alike) chosen = random.below(nodes);
+    }
+  }
+  std::uint32_t weight = 0;
+  for (const NodeOptions& node : options.nodes) weight += node.weight;
+  const std::uint32_t most = options.one_dies_at_the_end ? static_cast<std::uint32_t>(nodes) - 1 : weight;
+  if (random.chance(150)) options.config.min_weight = static_cast<std::uint32_t>(random.between(1, std::max(most, 1u)));
+}
+
 }  // namespace
 
 SwarmOptions draw(std::uint64_t seed) {
@@ -189,6 +207,7 @@ SwarmOptions draw(std::uint64_t seed) {
   draw_faults(options, random);
   if (seed % 2 == 1) draw_lossy(options, random);
   draw_upgrades(options, Random(seed ^ 0x75706772'61646500));
+  draw_votes(options, Random(seed ^ 0x766f7465'73000000));
   if (const auto aim = aim_of(seed)) take_aim(*aim, options, random);
   draw_reloads(options, Random(seed ^ 0x72656c6f'61640000));
   return options;
@@ -200,7 +219,13 @@ std::string describe(const SwarmOptions& options) {
     const NodeOptions& node = options.nodes[i];
     if (node.weight != 1) text += std::string(", ") + letter_of(i) + " weighs " + std::to_string(node.weight);
     if (node.witness) text += std::string(", ") + letter_of(i) + " is a witness";
+}
+
+    if (node.weight != 1) text += std::string(", ") + static_cast<char>('a' + i) + " weighs " + std::to_string(node.weight);
+    if (node.witness) text += std::string(", ") + static_cast<char>('a' + i) + " is a witness";
+    if (!node.tie_breaker.empty()) text += std::string(", ") + static_cast<char>('a' + i) + " wants ties broken by " + node.tie_breaker;
   }
+  if (options.config.min_weight > 1) text += ", at least " + std::to_string(options.config.min_weight) + " of weight";
   if (options.upgrades) text += ", upgraded on the way";
   for (const Reload& reload : options.reloads) {
     text += ", configured anew from " + in_milliseconds(reload.at) + " on";

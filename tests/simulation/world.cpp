@@ -17,6 +17,7 @@ constexpr Duration look_every = 100ms;
 
 World::World(const SwarmOptions& options, std::uint64_t seed)
     : options_(options),
+      bootstraps_(options.bootstrap),
       random_(seed),
       upgrades_(seed ^ 0x72656c65'61736500),
       reloads_(seed ^ 0x616e6577'00000000),
@@ -50,7 +51,6 @@ void World::begin() {
     // Who is bootstrapped is told so by an operator before the others are there.
     const Duration after = options_.nodes[host].starts_after + (options_.bootstrap && host > 0 ? Duration(500ms) : Duration{});
     schedule_.after(after, [this, host] { start(host, true); });
-    if (options_.bootstrap && host == 0) schedule_.after(after + 1ms, [this] { nodes_[0].bootstrap(); });
   }
   for (std::size_t i = 0; i < options_.sessions; ++i) {
     add_session();
@@ -119,6 +119,9 @@ void World::start(Host host, bool with_disk) {
   if (options_.upgrades) nodes_[host].install(next_program(host));
   nodes_[host].start(with_disk);
   network_.started(host);
+  // A careless operator leaves the command in a script: each start gives it, until the host is installed anew.
+  if (host == 0) bootstraps_ = bootstraps_ && with_disk;
+  if (host == 0 && bootstraps_) nodes_[0].bootstrap();
 }
 
 protocol::Versions World::next_program(Host host) {
@@ -243,6 +246,18 @@ std::string World::what_each_waits_for() const {
     if (!status.waits_for.empty()) text += " and waits for " + status.waits_for;
   }
   return text;
+}
+
+std::string World::homes_gone() const {
+  for (const Node& node : nodes_) {
+    if (!node.running()) continue;
+    const auto view = node.engine().status().view;
+    for (const protocol::SessionState& session : node.engine().directory().snapshot().sessions) {
+      if (session.homeless || (view && view->rank_of(session.node))) continue;
+      return "in " + node.name() + "'s directory " + session.application + " is at a former " + session.node.name;
+    }
+  }
+  return {};
 }
 
 bool World::directories_equal() const {

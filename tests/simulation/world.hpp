@@ -53,6 +53,8 @@ class World : private Hosts {
   [[nodiscard]] std::string what_each_waits_for() const;
   [[nodiscard]] std::vector<protocol::NodeId> running_nodes() const;
   [[nodiscard]] bool directories_equal() const;
+  /// A session that has its home, in some directory, at a node that isn't in the view.
+  [[nodiscard]] std::string homes_gone() const;
 
   [[nodiscard]] const checker::Trace& trace() const { return trace_; }
   [[nodiscard]] Schedule& schedule() { return schedule_; }
@@ -61,6 +63,7 @@ class World : private Hosts {
   [[nodiscard]] std::deque<Session>& sessions() { return sessions_; }
   [[nodiscard]] std::uint64_t inputs() const { return around_.inputs; }
   [[nodiscard]] bool stuck() const { return around_.drain_stuck; }
+  [[nodiscard]] bool window_exceeded() const { return around_.window_exceeded; }
   [[nodiscard]] const std::array<std::uint64_t, fault_kinds>& faults_done() const { return faults_done_; }
   [[nodiscard]] const Strikes& strikes() const { return strikes_; }
   /// Faults that name whom they strike and have waited for their moment so far; the others are chances that may pass.
@@ -105,6 +108,7 @@ class World : private Hosts {
   void watch_leaver(Host host, protocol::Duration back_after);
 
   SwarmOptions options_;
+  bool bootstraps_;  ///< the first host's starts tell it to form alone
   Random random_;
   Random upgrades_;
   Random reloads_;

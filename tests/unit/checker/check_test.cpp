@@ -45,6 +45,18 @@ TEST(Checker, OneIdHasOneContent) {
   EXPECT_THAT(story.broken(), Contains("one_id_one_content"));
 }
 
+TEST(Checker, AVoteIsEarned) {
+  View next = view(2, {a, b, node("d")});
+  const auto broken = [&] {
+    Story story = one_message();
+    story.ballot(1, first_ballot, next, {a, b, node("d")}, {a, b}).install({a, b}, next);
+    return story.broken();
+  };
+  EXPECT_THAT(broken(), ElementsAre("votes_are_earned"));
+  next.members.back().weight = 0;
+  EXPECT_THAT(broken(), IsEmpty());
+}
+
 TEST(Checker, OneBallotHasOneValue) {
   Story story = to_the_second_view();
   story.tell(b, BallotValue{.view = view_id(1), .ballot = first_ballot, .value = 3, .next = second_view});
@@ -248,6 +260,12 @@ TEST(Checker, ADifferenceBetweenReplicasIsAFault) {
   EXPECT_THAT(story.broken(), ElementsAre("replicas_found_alike"));
 }
 
+TEST(Checker, WhoFallsOutOfItsViewSaysSo) {
+  Story story = one_message();
+  story.tell(c, StateChanged{});
+  EXPECT_THAT(story.broken(), ElementsAre("resync_names_what_was_lost"));
+}
+
 TEST(Checker, AReturningNodeNamesWhatItDeliveredInVain) {
   Story story = one_message();
   story.publish(c, 2).deliver({c}, message(at(1, 2), c, 1, 2, 1));
@@ -293,6 +311,30 @@ TEST(Checker, SafeNeedsAllPayloadHolders) {
   early.tell(a, mark);
   EXPECT_THAT(early.broken(), ElementsAre("safe_marks_not_early"));
   story.hold({c}, 1, 1).tell(a, mark);
+  EXPECT_THAT(story.broken(), IsEmpty());
+}
+
+TEST(Checker, ASafeMarkTellsOfALoss) {
+  Story story = to_the_second_view();
+  story.install({a, b}, second_view);
+  Marked mark{.up_to = at(1, 1), .level = Level::safe, .of_view = view_id(2)};
+  Story silent = story;
+  silent.tell(b, mark);
+  EXPECT_THAT(silent.broken(), ElementsAre("safe_marks_tell_of_losses"));
+  mark.member_lost_before = true;
+  story.tell(b, mark);
+  EXPECT_THAT(story.broken(), IsEmpty());
+}
+
+TEST(Checker, AMarkComesBehindWhatItConfirms) {
+  Story story;
+  for (const NodeId& who : {a, b, c}) story.tell(who, NodeStarted{});
+  story.install({a, b, c}, first_view).publish(b, 1).deliver({b, c}, message(at(1, 1), b, 1, 1)).hold({a, b, c}, 1, 1);
+  const Marked mark{.up_to = at(1, 1), .of_view = view_id(1)};
+  Story early = story;
+  early.tell(a, mark).deliver({a}, message(at(1, 1), b, 1, 1));
+  EXPECT_THAT(early.broken(), ElementsAre("marks_follow_deliveries"));
+  story.deliver({a}, message(at(1, 1), b, 1, 1)).tell(a, mark);
   EXPECT_THAT(story.broken(), IsEmpty());
 }
 
