@@ -2,6 +2,9 @@
 // The durable log in the state directory: a row of files log.000001, log.000002, ..., of which the last one grows and the oldest go.
 // What was on disk once is there at the next start, or the start fails and says which file is wrong: a damaged log is never begun
 // anew by itself. Only what a crash cut off in the middle of a write, before anybody was told of it, is dropped.
+//
+// Beside them log.reach says how much of the log was on disk when it was written last. It is written behind each sync and not synced
+// itself: after a crash of the daemon it is exact, after one of the host it says a little less than is true, and never more.
 
 #include <cstdint>
 #include <set>
@@ -11,6 +14,7 @@
 #include "daemon/log_retention.hpp"
 #include "daemon/unique_fd.hpp"
 #include "protocol/log_record.hpp"
+#include "wire/log_file.hpp"
 
 namespace vsync::daemon {
 
@@ -37,9 +41,12 @@ class DurableLogFile {
  private:
   struct File;
   [[nodiscard]] std::set<std::uint64_t> numbers() const;
-  [[nodiscard]] File read(std::uint64_t number, bool last) const;
-  [[nodiscard]] std::string start_file(std::uint64_t number);
-  [[nodiscard]] std::string reopen(const File& last);
+  [[nodiscard]] wire::LogReach read_reach() const;
+  [[nodiscard]] File read(std::uint64_t number, bool last, std::uint64_t on_disk) const;
+  [[nodiscard]] std::string start_file(std::uint64_t number, std::uint64_t former_bytes);
+  [[nodiscard]] std::string reopen(const File& last, std::uint64_t former_bytes, std::uint64_t on_disk);
+  [[nodiscard]] std::string begin_reach();
+  [[nodiscard]] std::string write_reach();
   void drop_files_before(std::uint64_t number);
   [[noreturn]] void unusable(const std::string& why) const;
 
@@ -52,6 +59,7 @@ class DurableLogFile {
   std::uint64_t number_ = 0;  ///< of it
   std::uint64_t key_ = 0;
   std::uint64_t size_ = 0;    ///< all of it is on disk
+  UniqueFd reach_;
 };
 
 }  // namespace vsync::daemon

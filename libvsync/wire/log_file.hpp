@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct LogFileHead {
   std::uint64_t number = 0;  ///< of this file; the next one's is one more
   std::uint64_t oldest = 0;  ///< of the files that were kept when this one was begun
   std::uint64_t key = 0;     ///< random: no other file has a record that is sound here
+  std::uint32_t former_bytes = 0;  ///< size of the file before, all of it on disk; 0: not said
   bool operator==(const LogFileHead&) const = default;
 };
 inline constexpr std::size_t log_file_head_bytes = 48;
@@ -60,7 +62,20 @@ struct LogFile {
   std::string why;                   ///< (not clean) what is wrong there
 };
 
-/// Any bytes, any alignment; never throws.
-[[nodiscard]] LogFile decode_log_file(const protocol::Payload& file);
+/// Any bytes, any alignment; never throws. Of the file its first `on_disk` bytes were once on disk for certain: what isn't sound in them is
+/// damaged.
+[[nodiscard]] LogFile decode_log_file(const protocol::Payload& file, std::uint64_t on_disk = 0);
+
+/// How much of the log was on disk for certain when this was written: so much of its newest file, and all before it. An end that is cut
+/// off can't tell by itself whether it was told to somebody.
+struct LogReach {
+  std::uint64_t file = 0;
+  std::uint64_t bytes = 0;
+  bool operator==(const LogReach&) const = default;
+};
+inline constexpr std::size_t log_reach_bytes = 32;
+void append(const LogReach& reach, std::vector<std::byte>& out);
+/// Nothing: it isn't one, or damaged.
+[[nodiscard]] std::optional<LogReach> decode_log_reach(std::span<const std::byte> bytes);
 
 }  // namespace vsync::wire

@@ -31,12 +31,21 @@ struct FileHead {
   std::array<char, 8> magic;
   std::uint64_t checksum;
   std::uint32_t version;
-  std::uint32_t zero;
+  std::uint32_t former_bytes;
   std::uint64_t number;
   std::uint64_t oldest;
   std::uint64_t key;
 };
 static_assert(sizeof(FileHead) == log_file_head_bytes);
+
+constexpr std::array<char, 8> reach_magic{'V', 'S', 'Y', 'N', 'C', 'L', 'O', 'R'};
+struct RawReach {
+  std::array<char, 8> magic;
+  std::uint64_t file;
+  std::uint64_t bytes;
+  std::uint64_t checksum;
+};
+static_assert(sizeof(RawReach) == log_reach_bytes);
 
 struct RecordHead {
   std::array<char, 4> magic;
@@ -78,6 +87,8 @@ std::uint64_t checksum_of(const FileHead& head) {
 std::uint64_t checksum_of(const RecordHead& head, std::uint64_t seed) {
   return never_zero(XXH3_64bits_withSeed(&head, offsetof(RecordHead, head_checksum), seed));
 }
+
+std::uint64_t checksum_of(const RawReach& reach) { return never_zero(XXH3_64bits(&reach, offsetof(RawReach, checksum))); }
 
 std::uint64_t checksum_of(Bytes content, std::uint64_t seed) { return XXH3_64bits_withSeed(content.data(), content.size(), seed); }
 
@@ -166,13 +177,14 @@ struct Place {
 
 class Reader {
  public:
-  explicit Reader(const protocol::Payload& file) : file_(file), bytes_(file.bytes()) {}
+  Reader(const protocol::Payload& file, std::uint64_t on_disk) : file_(file), bytes_(file.bytes()), on_disk_(on_disk) {}
 
   LogFile read() {
     if (read_head()) {
       while (found_.sound_bytes < bytes_.size() && read_next()) {
       }
     }
+    if (found_.end == LogFileEnd::clean && found_.sound_bytes < on_disk_) ends(LogFileEnd::torn, "the file ends here");
     return std::move(found_);
   }
 
@@ -189,7 +201,7 @@ class Reader {
       return ends(LogFileEnd::damaged, "of version " + std::to_string(head.version) + ", this daemon reads version " +
                                            std::to_string(log_file_version));
     }
-    found_.head = {.number = head.number, .oldest = head.oldest, .key = head.key};
+    found_.head = {.number = head.number, .oldest = head.oldest, .key = head.key, .former_bytes = head.former_bytes};
     found_.sound_bytes = sizeof head;
     return true;
   }
@@ -246,6 +258,10 @@ class Reader {
   }
 
   bool ends(LogFileEnd end, std::string why) {
+    if (end == LogFileEnd::torn && found_.sound_bytes < on_disk_) {
+      end = LogFileEnd::damaged;
+      why += ", and its first " + std::to_string(on_disk_) + " bytes were on disk";
+    }
     found_.end = end;
     found_.why = std::move(why);
     return false;
@@ -253,6 +269,7 @@ class Reader {
 
   const protocol::Payload& file_;
   Bytes bytes_;
+  std::uint64_t on_disk_;
   LogFile found_;
 };
 
@@ -262,7 +279,7 @@ void append(const LogFileHead& head, std::vector<std::byte>& out) {
   FileHead raw{.magic = file_magic,
                .checksum = 0,
                .version = log_file_version,
-               .zero = 0,
+               .former_bytes = head.former_bytes,
                .number = head.number,
                .oldest = head.oldest,
                .key = head.key};
@@ -308,6 +325,21 @@ void LogAppender::append(const protocol::LogRecord& record) {
   std::memcpy(out_.data() + start, &place.head, sizeof place.head);
 }
 
-LogFile decode_log_file(const protocol::Payload& file) { return Reader(file).read(); }
+LogFile decode_log_file(const protocol::Payload& file, std::uint64_t on_disk) { return Reader(file, on_disk).read(); }
+
+void append(const LogReach& reach, std::vector<std::byte>& out) {
+  RawReach raw{.magic = reach_magic, .file = reach.file, .bytes = reach.bytes, .checksum = 0};
+  raw.checksum = checksum_of(raw);
+  const Bytes bytes = std::as_bytes(std::span(&raw, 1));
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+std::optional<LogReach> decode_log_reach(std::span<const std::byte> bytes) {
+  RawReach raw;
+  if (bytes.size() != sizeof raw) return std::nullopt;
+  std::memcpy(&raw, bytes.data(), sizeof raw);
+  if (raw.magic != reach_magic || raw.checksum != checksum_of(raw)) return std::nullopt;
+  return LogReach{raw.file, raw.bytes};
+}
 
 }  // namespace vsync::wire

@@ -418,8 +418,8 @@ struct PersistentState {
 }
 
 # A record of the durable log. The log is a row of files, each a head and records one behind the other, every one at a multiple of 8:
-#   head    8 bytes "VSYNCLOG"; u64 XXH3 of the rest of the head; u32 version; u32 zero; u64 number of this file; u64 number of the
-#           oldest file that was kept when this one was begun; u64 key (random)
+#   head    8 bytes "VSYNCLOG"; u64 XXH3 of the rest of the head; u32 version; u32 size of the file before (all of it is on disk; 0 is
+#           written by older releases, and says nothing); u64 number of this file; u64 number of the oldest file that was kept when this one was begun; u64 key (random)
 #   record  u32 "VSLR"; u32 size of the message; u64 size of the payloads; u64 `synced`; u32 `zeros`; u32 zero; u64 XXH3 of message and
 #           payloads; u64 XXH3 of the head of the record up to here (0 is written as 1); the message; the payloads of its chunks; zeros up to a
 #           multiple of 8
@@ -430,6 +430,10 @@ struct PersistentState {
 # acknowledged, so if it isn't sound now, it was damaged since. `zeros` counts the pieces of the record (cut at multiples of 512 bytes in
 # the file) that are all zeros. More of them say that the disk never got them: the write was cut off by a crash. A record that is whole
 # and has just the zeros it should have, but not its checksum, is damaged.
+#
+# Beside the log lies its reach: 8 bytes "VSYNCLOR"; u64 number of a file; u64 size of it; u64 XXH3 of these. So much of it, and all files
+# before, was on disk when this was written, in one sector, which is written in place behind the log. An end of the log that is cut off
+# beyond its reach may be that of a crash; what lacks before that was damaged.
 struct LogRecord {
   union {
     entry @0 :LogEntry;

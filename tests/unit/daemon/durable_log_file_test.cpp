@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 
 #include "daemon/start_error.hpp"
@@ -70,7 +71,9 @@ class DurableLogFiles : public ::testing::Test {
 
   [[nodiscard]] std::vector<std::string> files() const {
     std::vector<std::string> names;
-    for (const auto& each : std::filesystem::directory_iterator(directory_.path())) names.push_back(each.path().filename());
+    for (const auto& each : std::filesystem::directory_iterator(directory_.path())) {
+      if (each.path().filename() != "log.reach") names.push_back(each.path().filename());
+    }
     std::sort(names.begin(), names.end());
     return names;
   }
@@ -143,11 +146,13 @@ TEST_F(DurableLogFiles, AFileThatCouldNotBeDroppedIsDroppedAtTheNextStart) {
 // A crash while the last record was written: cut off at any byte, or with sectors that were never written.
 TEST_F(DurableLogFiles, AnEndThatACrashCutOffIsDropped) {
   append({entry(1)});
+  const std::string reach = contents("log.reach");
   append({entry(2, 1500)});
   const std::string whole = contents("log.000001");
   const std::uint64_t last = offsets("log.000001").back();
   for (std::uint64_t size = last; size < whole.size(); ++size) {
     write("log.000001", whole.substr(0, size));
+    write("log.reach", reach);
     const auto loaded = open();
     ASSERT_THAT(numbers_of(loaded.records), ElementsAre(1u)) << size;
     ASSERT_EQ(loaded.note.empty(), size == last);
@@ -162,12 +167,15 @@ TEST_F(DurableLogFiles, AnEndThatACrashCutOffIsDropped) {
     const std::uint64_t size = std::min<std::uint64_t>(512, whole.size() - sector);
     holed.replace(sector, size, std::string(size, '\0'));
     write("log.000001", holed);
+    write("log.reach", reach);
     ASSERT_THAT(numbers_of(open().records), ElementsAre(1u)) << sector;
   }
 }
 
 TEST_F(DurableLogFiles, AFileThatACrashCutOffInItsHeadIsBegunAgain) {
-  append(1, 13);
+  append(1, 12);
+  const std::string reach = contents("log.reach");
+  append(13, 13);
   const std::vector<std::string> before = files();
   ASSERT_EQ(before.size(), 2u);
   const std::string whole = contents(before.back());
@@ -175,6 +183,7 @@ TEST_F(DurableLogFiles, AFileThatACrashCutOffInItsHeadIsBegunAgain) {
   const std::size_t in_last = offsets(before.back()).size();
   for (std::size_t size = 0; size < 48; ++size) {
     write(before.back(), whole.substr(0, size));
+    write("log.reach", reach);
     auto expected = complete;
     expected.resize(complete.size() - in_last);
     ASSERT_EQ(numbers_of(open().records), expected) << size;
@@ -186,6 +195,7 @@ TEST_F(DurableLogFiles, AFileThatACrashCutOffInItsHeadIsBegunAgain) {
 
 TEST_F(DurableLogFiles, TheFirstFileCutOffInItsHeadIsAnEmptyLog) {
   write("log.000001", "VSYNC");
+  write("log.reach", "");
   EXPECT_TRUE(open().records.empty());
   append({entry(1)});
   EXPECT_THAT(numbers_of(open().records), ElementsAre(1u));
@@ -212,6 +222,76 @@ TEST_F(DurableLogFiles, AFlippedBitInAnythingThatWasAcknowledgedStopsTheStart) {
   EXPECT_EQ(numbers_of(open().records).size(), 30u);
 }
 
+// R18 of the list of tests: what was acknowledged is kept, or it is said that it isn't, wherever a bit flips or a file is cut off.
+TEST_F(DurableLogFiles, AnyDamageIsFoundOrHarmless) {
+  append(1, 60);
+  std::mt19937 random(2);
+  const auto complete = numbers_of(open().records);
+  std::map<std::string, std::string> sound;
+  for (const std::string& name : files()) sound[name] = contents(name);
+  sound["log.reach"] = contents("log.reach");
+  std::size_t flipped = 0, cut_off = 0, harmless = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const auto& [name, whole] = *std::next(sound.begin(), static_cast<std::ptrdiff_t>(random() % sound.size()));
+    std::string damaged = whole;
+    const std::size_t at = random() % whole.size();
+    if (i % 2 == 0) {
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << (random() % 8)));
+      ++flipped;
+    } else {
+      damaged.resize(at);
+      ++cut_off;
+    }
+    write(name, damaged);
+    const std::string error = failure_of_start();
+    if (error.empty()) {
+      ASSERT_EQ(name, "log.reach") << "of the log itself every bit counts: " << at;
+      ASSERT_EQ(i % 2, 1) << "it is there and wrong: " << at;
+      ASSERT_EQ(numbers_of(open().records), complete);
+      ++harmless;
+    } else {
+      ASSERT_THAT(error, HasSubstr("'" + name + "'"));
+      ASSERT_THAT(error, HasSubstr("restore it, or move the directory away"));
+      ASSERT_EQ(contents(name), damaged) << "nothing is touched";
+    }
+    for (const auto& [each, content] : sound) write(each, content);
+  }
+  RecordProperty("flipped", static_cast<int>(flipped));
+  EXPECT_GE(flipped, 1000u);
+  EXPECT_GE(cut_off, 1000u);
+  EXPECT_LT(harmless, 500u);
+}
+
+TEST_F(DurableLogFiles, WhatWasAcknowledgedAndIsCutOffStopsTheStart) {
+  append(1, 5);
+  const std::string whole = contents("log.000001");
+  for (const std::uint64_t offset : offsets("log.000001")) {
+    write("log.000001", whole.substr(0, offset));
+    EXPECT_THAT(failure_of_start(), HasSubstr("'log.000001' at offset " + std::to_string(offset) + " is damaged")) << "between two records";
+  }
+  write("log.000001", whole);
+  open();
+  append(6, 30);
+  const std::string earlier = contents("log.000002");
+  for (const std::uint64_t offset : offsets("log.000002")) {
+    write("log.000002", earlier.substr(0, offset));
+    EXPECT_THAT(failure_of_start(), HasSubstr("'log.000002' at offset " + std::to_string(offset) + " is damaged")) << "with another file behind";
+  }
+  write("log.000002", earlier);
+  for (const std::string& name : files()) {
+    if (name > "log.000002") std::filesystem::remove(directory_ / name);
+  }
+  EXPECT_THAT(failure_of_start(), HasSubstr("'log.000003' of the durable log is missing")) << "the newest";
+}
+
+// As releases before it left the directory.
+TEST_F(DurableLogFiles, ALogWithoutItsReachIsTakenAsItIs) {
+  append(1, 5);
+  std::filesystem::remove(directory_ / "log.reach");
+  EXPECT_EQ(numbers_of(open().records).size(), 5u);
+  EXPECT_EQ(contents("log.reach").size(), wire::log_reach_bytes) << "and has one from then on";
+}
+
 TEST_F(DurableLogFiles, AnEarlierFileThatIsCutOffStopsTheStart) {
   append(1, 30);
   const std::string whole = contents("log.000002");
@@ -231,6 +311,7 @@ TEST_F(DurableLogFiles, AMissingFileStopsTheStart) {
   }
   // A new file's head is on disk before older ones go, so one without a head stands behind another.
   write("log.000003", "");
+  write("log.reach", "");
   std::filesystem::remove(directory_ / "log.000002");
   EXPECT_THAT(failure_of_start(), HasSubstr("'log.000002' of the durable log is missing"));
 }

@@ -324,6 +324,7 @@ TEST(StateStore, AStateWithoutItsLogStopsTheStart) {
   auto state = state_of(7);
   write(directory, state);
   std::filesystem::remove(directory / "state/log.000001");
+  std::filesystem::remove(directory / "state/log.reach");
   EXPECT_EQ(load(directory), state) << "a daemon without a log was here";
   state.log_reaches.number = 1;
   write(directory, state);
@@ -345,7 +346,7 @@ TEST(StateStore, ALogWithoutItsStateStopsTheStart) {
 TEST(StateStore, FilesAreTheDaemonsAlone) {
   TemporaryDirectory directory;
   write(directory, state_of(7));
-  for (const char* name : {"state/state", "state/log.000001", "state/lock"}) {
+  for (const char* name : {"state/state", "state/log.000001", "state/log.reach", "state/lock"}) {
     EXPECT_EQ(std::filesystem::status(directory / name).permissions() & std::filesystem::perms::all,
               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
         << name;

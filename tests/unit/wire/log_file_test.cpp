@@ -19,7 +19,7 @@ using test::Random;
 
 /// A file as it grows: each job's records are on disk before the next job's are written.
 struct Built {
-  LogFileHead head{.number = 7, .oldest = 3};
+  LogFileHead head{.number = 7, .oldest = 3, .former_bytes = 4321};
   Bytes bytes;
   std::vector<LogRecord> records;
   std::vector<std::size_t> ends;  ///< by record
