@@ -78,6 +78,7 @@ ExitStatus run_daemon(const Configuration& configuration, const ConfigurationSou
   Log log(configuration.log_level);
   log.set_node(configuration.node);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a write beyond a limit fails, and that is told
   keep_descriptors_for(configuration);
 
   Loop loop;

@@ -45,12 +45,28 @@ std::string replace_state(int directory, const protocol::PersistentState& state)
   throw StartError(ExitStatus::state_unusable, "state directory " + directory + ": " + why);
 }
 
+/// A directory is there after a crash of the host when the one above is synced.
+bool sync_directory(const std::filesystem::path& path) {
+  const UniqueFd directory(::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return directory.valid() && ::fsync(directory.get()) == 0;
+}
+
+void make_directory(const std::string& whole, const std::filesystem::path& path, mode_t mode) {
+  const std::filesystem::path parent = path.parent_path();
+  if (!parent.empty() && parent != path && !std::filesystem::exists(parent)) make_directory(whole, parent, 0777);
+  if (::mkdir(path.c_str(), mode) == 0) {
+    if (sync_directory(parent)) return;
+    const std::string error = failure_of("fsync of '" + parent.string() + "'");
+    (void)::rmdir(path.c_str());  // the next start makes it, and syncs that
+    unusable(whole, error);
+  } else if (errno != EEXIST) {
+    unusable(whole, failure_of("'" + path.string() + "' cannot be made"));
+  }
+}
+
 UniqueFd open_directory(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  if (!parent.empty()) std::filesystem::create_directories(parent, error);
-  if (error) unusable(path, parent.string() + " cannot be made: " + error.message());
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) unusable(path, failure_of("cannot be made"));
+  const std::filesystem::path named(path);
+  make_directory(path, named.has_filename() ? named : named.parent_path(), 0700);
   UniqueFd descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!descriptor.valid()) unusable(path, failure_of("cannot be opened"));
   return descriptor;
