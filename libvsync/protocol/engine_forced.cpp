@@ -54,9 +54,14 @@ std::optional<Position> Engine::Parts::common_with_others() const {
   return earliest ? std::optional(Position{earliest->epoch, earliest->number, Lane{}, Seq{}}) : std::nullopt;
 }
 
-/// This node gives its history up, to take the other one's: it comes back as one that has never been anywhere.
+/// This node gives its history up, to take the other one's: it comes back as one that has never been anywhere. A view that it has accepted
+/// from its disk may be decided, and counts on what that disk holds: it lists another node.
 void Engine::Parts::discard() {
-  if (in_view) rejoin(nullptr, common_with_others());
+  if (in_view) {
+    rejoin(nullptr, common_with_others());
+  } else {
+    become_a_new_node();
+  }
   disk.installed.reset();
   disk.accepted.reset();
   disk.promised = {};

@@ -379,17 +379,22 @@ void Engine::Parts::rejoin(const Cut* cut, std::optional<Position> parted) {
   for (Outcomes& pending : outcomes) pending.abandon(out.events);
   if (in_view->loaded && !mutant(Mutant::resync_not_told)) emit(resynced);
   in_view.reset();
+  std::fill(cut_end.begin(), cut_end.end(), std::nullopt);
+  doubt_since.reset();
+  directory = Directory(config);
+  become_a_new_node();
+}
+
+/// Nothing that was promised, accepted or decided is about this node any more.
+void Engine::Parts::become_a_new_node() {
   coordinator.reset();
   log_copy.reset();
   recovering.reset();
-  std::fill(cut_end.begin(), cut_end.end(), std::nullopt);
   decisions.clear();
   waiting_ops.clear();
   held.clear();  // what the former incarnation had to say
-  doubt_since.reset();
   seen_round = 0;
   mutual_since.clear();
-  directory = Directory(config);
   if (!mutant(Mutant::excluded_keeps_identity)) self.incarnation = {self.incarnation.counter + 1, random.next()};
   disk.incarnation_counter = self.incarnation.counter;
   returning = false;

@@ -415,6 +415,7 @@ struct Engine::Parts {
   void evaluate_outside();
   void show_decisions(const Frame& frame, const Heartbeat& heartbeat);
   void rejoin(const Cut* cut, std::optional<Position> parted = std::nullopt);
+  void become_a_new_node();
   void expire_sessions();
   void part();
   [[nodiscard]] bool change_needed(RankSet connected) const;
