@@ -110,6 +110,13 @@ void EngineLoop::report(const protocol::Status& status) {
     parts_.log.error("this daemon cannot join its cluster", {{"WAITS_FOR", status.waits_for}});
   }
   foreign_version_ = status.foreign_version;
+  if (status.disk_hangs && !disk_hangs_) {
+    parts_.log.error("the state directory does not answer: no write has ended for lag_exclude_after_ms. The others go on without this "
+                     "daemon, if they can");
+  } else if (!status.disk_hangs && disk_hangs_) {
+    parts_.log.notice("the state directory answers again");
+  }
+  disk_hangs_ = status.disk_hangs;
   if (!status.parted.empty() && status.parted != parted_) {
     std::string names;
     for (const std::string& name : status.parted) names += (names.empty() ? "" : ",") + name;

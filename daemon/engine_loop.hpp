@@ -76,6 +76,7 @@ class EngineLoop {
   protocol::TimePoint next_report_;
   std::optional<std::uint16_t> foreign_version_;  ///< as it was last told
   std::vector<std::string> parted_;               ///< likewise
+  bool disk_hangs_ = false;                       ///< likewise
   protocol::TimePoint leave_by_;
   std::uint64_t divergences_ = 0;  ///< whose events were kept
   bool due_ = false;   ///< the timer has fired, and no turn has been since

@@ -167,9 +167,18 @@ void Engine::Parts::broadcast(Body body, bool bulk, bool payload_holders_only) {
 }
 
 WriteToken Engine::Parts::persist() {
-  out.writes.push_back({next_token, disk, {}});
+  const WriteToken token = next_write();
+  out.writes.push_back({token, disk, {}});
+  return token;
+}
+
+WriteToken Engine::Parts::next_write() {
+  if (persisted + 1 == next_token) disk_answered_at = now;
   return next_token++;
 }
+
+/// A disk that answers late holds publishers back; one that doesn't answer would hold back what others could do without it.
+bool Engine::Parts::disk_hangs() const { return persisted + 1 < next_token && now - disk_answered_at >= config.lag_exclude_after; }
 
 NodeState Engine::Parts::node_state() const {
   if (in_view) return in_view->wedged ? NodeState::wedged : NodeState::operational;
@@ -206,6 +215,7 @@ void Engine::Parts::heartbeat() {
   beat.loaded = in_view && in_view->loaded;
   beat.leaving = asks_to_leave();
   beat.congested = asks_to_wait();
+  beat.disk_hangs = disk_hangs();
   beat.witness = config.witness;
   beat.weight = config.weight;
   beat.lease = config.lease;
@@ -273,6 +283,7 @@ void Engine::on_persisted(TimePoint now, WriteToken token) {
   Parts& p = *parts_;
   p.begin(now);
   p.persisted = std::max(p.persisted, token);
+  p.disk_answered_at = now;
   p.stored_upto(p.persisted);
   while (!p.held.empty() && p.held.front().token <= p.persisted) {
     Parts::Held next = std::move(p.held.front());
@@ -449,6 +460,7 @@ Status Engine::status() const {
   status.node_state = p.node_state();
   status.component = p.component;
   status.doubts = p.doubt_since.has_value();
+  status.disk_hangs = p.disk_hangs();
   status.leaving = p.leaving;
   status.left_out = p.farewell.has_value();
   status.promised = p.disk.promised != Ballot{};

@@ -73,6 +73,7 @@ struct Status {
   ComponentState component = ComponentState::joining;
   bool loaded = false;
   bool doubts = false;                     ///< was paused, and hasn't heard since that its side goes on: nothing may be handed out
+  bool disk_hangs = false;                 ///< no write has ended for `lag_exclude_after`: the others go on without this node, if they can
   bool leaving = false;                    ///< was asked to leave
   bool left_out = false;                   ///< (leaving) the next view is decided without this node, and others may still miss it
   bool promised = false;                   ///< has answered a ballot of the view that it is in, or that its disk is bound to

@@ -25,7 +25,7 @@ WriteToken Engine::Parts::log(LogRecord record) {
   }
   durable_log.apply(record);
   // What one drain logs is one write.
-  if (out.writes.empty() || out.writes.back().state) out.writes.push_back({next_token++, std::nullopt, {}});
+  if (out.writes.empty() || out.writes.back().state) out.writes.push_back({next_write(), std::nullopt, {}});
   Write& write = out.writes.back();
   write.log.push_back(std::move(record));
   if (log_under_way.empty() || log_under_way.back().token != write.token) log_under_way.push_back({write.token, 0});

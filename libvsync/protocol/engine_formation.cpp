@@ -15,8 +15,9 @@ void Engine::Parts::write_first_view(View view) {
   PersistentState formed = disk;
   formed.installed = view;
   formed.log_reaches = view.id;
-  out.writes.push_back({next_token, std::move(formed), {}});
-  first_view = FirstView{std::move(view), next_token++};
+  const WriteToken token = next_write();
+  out.writes.push_back({token, std::move(formed), {}});
+  first_view = FirstView{std::move(view), token};
 }
 
 void Engine::Parts::enter_first_view() {
@@ -132,7 +133,7 @@ std::optional<Engine::Parts::Present> Engine::Parts::present() const {
     const auto rank = view.rank_of_name(name);
     if (!rank || beat.view != view.id) continue;
     const bool lives = in_a_view(beat.state) && view.at(*rank).node == peer.node;
-    if (!lives && beat.state != NodeState::returning) continue;
+    if (!lives && (beat.state != NodeState::returning || beat.disk_hangs)) continue;
     found.ranks.insert(*rank);
     found.acceptors.push_back(peer.node);
     if (lives) found.living.insert(*rank);

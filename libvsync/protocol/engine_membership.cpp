@@ -95,6 +95,10 @@ bool Engine::Parts::tells_wedged(Rank rank) const {
 /// Members that the view is better off without.
 RankSet Engine::Parts::laggards() const {
   RankSet late = in_view->unlike;
+  for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+    const Heartbeat* told = told_by(Rank{r});
+    if (Rank{r} == in_view->self ? disk_hangs() : told != nullptr && told->disk_hangs) late.insert(Rank{r});
+  }
   for (std::size_t i = 0; i < in_view->lag.size(); ++i) {
     const auto& lane = in_view->lag[i];
     for (std::uint16_t r = 0; r < lane.size(); ++r) {

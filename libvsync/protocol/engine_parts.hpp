@@ -206,6 +206,7 @@ struct Engine::Parts {
   // ---- outputs
   Outbox out;
   WriteToken next_token = 1;
+  TimePoint disk_answered_at{};          ///< or was first asked for something since
   struct Held {
     WriteToken token;
     NodeId to;
@@ -286,6 +287,8 @@ struct Engine::Parts {
   [[nodiscard]] std::vector<LaneRelay> relay() const;
   [[nodiscard]] bool congested() const;
   [[nodiscard]] bool asks_to_wait() const;
+  [[nodiscard]] bool disk_hangs() const;
+  WriteToken next_write();
   void order_available();
   void deliver_available();
   void hand_out(Position first, const NodeId& publisher, const Chunk& chunk, std::int64_t ordered_at);

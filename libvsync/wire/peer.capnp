@@ -193,6 +193,7 @@ struct Heartbeat {
   version @16 :UInt16;        # (operational, wedged) that `view` is spoken in
   forced @17 :List(Forced);   # in the history of `view`
   leaseNs @18 :UInt64;        # the sender orders so long on an echo of this; at most an hour
+  diskHangs @19 :Bool;        # no write of its has ended for `lag_exclude_after_ms`
 }
 
 # The digest of everything that the sender has delivered up to and with position `last`. Members whose digests differ at one position

@@ -119,6 +119,7 @@ void write(peer_schema::Heartbeat::Builder out, const protocol::Heartbeat& heart
   out.setLoaded(heartbeat.loaded);
   out.setLeaving(heartbeat.leaving);
   out.setCongested(heartbeat.congested);
+  out.setDiskHangs(heartbeat.disk_hangs);
   out.setWitness(heartbeat.witness);
   out.setWeight(heartbeat.weight);
   out.setLeaseNs(in_nanoseconds(heartbeat.lease));
@@ -147,6 +148,7 @@ protocol::Heartbeat read(peer_schema::Heartbeat::Reader in) {
   heartbeat.loaded = in.getLoaded();
   heartbeat.leaving = in.getLeaving();
   heartbeat.congested = in.getCongested();
+  heartbeat.disk_hangs = in.getDiskHangs();
   heartbeat.witness = in.getWitness();
   heartbeat.weight = in.getWeight();
   heartbeat.lease = read_lease(in.getLeaseNs(), "heartbeat: lease");
