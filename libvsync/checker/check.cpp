@@ -1,8 +1,10 @@
 #include "checker/check.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
+#include "checker/parted.hpp"
 #include "checker/properties.hpp"
 
 namespace vsync::checker {
@@ -10,6 +12,8 @@ namespace {
 
 /// What a property infers from the absence of an event, or from the order of events of different nodes.
 enum class Needs : std::uint8_t { nothing, whole, one_clock, both };
+
+constexpr std::string_view across_histories = "forced_primaries_stay_recorded";
 
 struct Safety {
   std::string_view name;
@@ -25,6 +29,7 @@ constexpr Safety safety[] = {
     {"one_ballot_one_value", one_ballot_one_value},
     {"promises_are_kept", promises_are_kept},
     {"single_primary_chain", single_primary_chain},
+    {across_histories, forced_primaries_stay_recorded},
     {"chosen_by_the_old_view", chosen_by_the_old_view, Needs::whole},
     {"members_agreed", members_agreed, Needs::whole},
     {"wedged_delivers_only_the_cut", wedged_delivers_only_the_cut},
@@ -83,11 +88,17 @@ const char* why_not(Needs needs, const Options& options) {
   return nullptr;
 }
 
-}  // namespace
+/// The connected nodes are in one history at the end; nobody says that another one lives.
+bool lives_on(const Trace& trace, const Liveness& liveness) {
+  const auto connected = [&](const protocol::NodeId& node) {
+    return std::find(liveness.connected.begin(), liveness.connected.end(), node) != liveness.connected.end();
+  };
+  return std::none_of(trace.events.begin(), trace.events.end(),
+                      [&](const TraceEvent& event) { return std::holds_alternative<Crashed>(event.body) && connected(event.node); });
+}
 
-std::vector<Violation> check(const Trace& trace, const Options& options) {
+void check_one_history(const Trace& trace, const Options& options, std::vector<Violation>& violations) {
   const History history(trace, options);
-  std::vector<Violation> violations;
   const auto judge = [&](std::string_view name, auto holds) {
     Report report(std::string(name), options.violations_max, violations);
     holds(report);
@@ -101,6 +112,24 @@ std::vector<Violation> check(const Trace& trace, const Options& options) {
   }
   for (const Progress& property : progress) {
     if (options.liveness) judge(property.name, [&](Report& report) { property.holds(history, *options.liveness, report); });
+  }
+}
+
+}  // namespace
+
+std::vector<Violation> check(const Trace& trace, const Options& options) {
+  std::vector<Violation> violations;
+  const std::vector<Trace> histories = parted_histories(trace);
+  if (histories.empty()) {
+    check_one_history(trace, options, violations);
+    return violations;
+  }
+  Report report(std::string(across_histories), options.violations_max, violations);
+  forced_primaries_stay_recorded(History(trace, options), report);
+  for (const Trace& history : histories) {
+    Options of_this = options;
+    if (options.liveness && !lives_on(history, *options.liveness)) of_this.liveness.reset();
+    check_one_history(history, of_this, violations);
   }
   return violations;
 }

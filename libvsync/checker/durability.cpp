@@ -61,18 +61,20 @@ void durable_marks_not_early(const History& history, Report& report) {
 }
 
 // Durable survives: whoever begins an epoch with a state, and everybody at the end of the run, has in its log every message of a view
-// before its own that was told durable. Where logs are bounded: of each lane what isn't older than the oldest that it has. (DESIGN section
+// before its own that was told durable; but for the view that a forced primary ended, of which it has what those had that were there. Where
+// logs are bounded: of each lane what isn't older than the oldest that it has. (DESIGN section
 // 8: "durable survives total restart".)
 void durable_survives(const History& history, Report& report) {
   Promised promised;
-  std::map<protocol::NodeId, protocol::ViewId> installed_at;
+  std::map<protocol::NodeId, const protocol::View*> installed_at;
   for (const TraceEvent& event : history.trace().events) {
     promised.see(event);
-    if (const auto* installed = std::get_if<ViewInstalled>(&event.body)) installed_at[event.node] = installed->view.id;
+    if (const auto* installed = std::get_if<ViewInstalled>(&event.body)) installed_at[event.node] = &installed->view;
     const auto* continued = std::get_if<Continued>(&event.body);
-    if (continued != nullptr && continued->view) installed_at[event.node] = continued->view->id;
+    if (continued != nullptr && continued->view) installed_at[event.node] = &*continued->view;
     const auto* logged = std::get_if<Logged>(&event.body);
-    if (logged == nullptr) continue;
+    if (logged == nullptr || installed_at[event.node] == nullptr) continue;
+    const protocol::View& view = *installed_at[event.node];
     Promised::Messages held;
     std::map<protocol::Lane, Position> oldest;
     for (const Logged::Run& run : logged->runs) {
@@ -81,8 +83,10 @@ void durable_survives(const History& history, Report& report) {
       known->second = std::min(known->second, run.first);
     }
     for (const auto& [position, digest] : promised.messages()) {
-      const bool earlier = protocol::ViewId{position.epoch, position.view} < installed_at[event.node];
-      if (!earlier || held.contains({position, digest})) continue;
+      const protocol::ViewId of{position.epoch, position.view};
+      const bool ended_by_force =
+          std::any_of(view.forced.begin(), view.forced.end(), [&](const protocol::Forced& forced) { return forced.from == of; });
+      if (of >= view.id || ended_by_force || held.contains({position, digest})) continue;
       const auto kept_from = oldest.find(position.lane);
       if (history.logs_are_bounded() && kept_from != oldest.end() && position < kept_from->second) continue;
       report.add(name_of(event.node) + " has lost " + name_of(position) + ", which had been told durable");

@@ -50,7 +50,8 @@ void lease_bounds_what_is_lost(const History& history, Duration lease, Report& r
   const FirstPublished first = first_published(history);
   for (std::size_t view = 0; view < history.views().size(); ++view) {
     const auto survivors = history.survivors(view);
-    if (survivors.empty()) continue;
+    // Where an operator ends a view, its other members may be at work in it.
+    if (survivors.empty() || history.views()[*history.stays()[survivors.front()].next_view].forced) continue;
     TimePoint next_began = TimePoint::max();
     for (const std::size_t stay : history.views()[*history.stays()[survivors.front()].next_view].stays) {
       next_began = std::min(next_began, history.trace().events[history.stays()[stay].installed_at].time);

@@ -37,6 +37,7 @@ void votes_are_earned(const History& history, Report& report);
 void one_ballot_one_value(const History& history, Report& report);
 void promises_are_kept(const History& history, Report& report);
 void single_primary_chain(const History& history, Report& report);
+void forced_primaries_stay_recorded(const History& history, Report& report);
 void chosen_by_the_old_view(const History& history, Report& report);
 void members_agreed(const History& history, Report& report);
 void wedged_delivers_only_the_cut(const History& history, Report& report);

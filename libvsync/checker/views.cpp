@@ -212,6 +212,28 @@ void single_primary_chain(const History& history, Report& report) {
   }
 }
 
+// A forced primary stays recorded, and parted histories never merge: what follows a view has its record of forced primaries, and what an
+// operator has forced one more. (DESIGN section 3, "Restart"; the record plays the part of the fork point in Keidar and Dolev,
+// "Increasing the resilience of distributed and replicated database systems", 1998.)
+void forced_primaries_stay_recorded(const History& history, Report& report) {
+  const auto follows = [&](const View& before, const View& after, const std::string& who) {
+    std::vector<protocol::Forced> expected = before.forced;
+    if (after.forced.size() > expected.size() && after.forced.back().from == before.id && after.forced.back().epoch == after.id.epoch) {
+      expected.push_back(after.forced.back());
+    }
+    if (after.forced == expected) return;
+    report.add(who + " went from " + name_of(before) + " with " + std::to_string(before.forced.size()) + " forced primaries in its history to " +
+               name_of(after) + " with " + std::to_string(after.forced.size()) + " or others");
+  };
+  for (const Stay& stay : history.stays()) {
+    if (stay.next_view) follows(history.view_of(stay), history.views()[*stay.next_view].content, name_of(history.life_of(stay).node));
+  }
+  for (std::size_t view = 0; view < history.views().size(); ++view) {
+    const Succession succession = history.succession(view);
+    if (succession.predecessor) follows(*succession.predecessor, history.views()[view].content, "the primary");
+  }
+}
+
 // A successor is installed only when a set of the old view that may go on has accepted it in one ballot. Two such sets meet, which
 // is what makes the chain single. (DESIGN section 3, step 4; Lamport 2001, P2.)
 void chosen_by_the_old_view(const History& history, Report& report) {
