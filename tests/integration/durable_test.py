@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Level durable: what ended ok is on disks, outlives the crash of every daemon, and reaches the subscribers that were away."""
 
+import os
 import unittest
 
-from support import VIEW_WITHIN_S, ClusterTest, LabError
+from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest, LabError, wait_until
 
 DURABLE = ("--level", "durable")
 
@@ -31,7 +32,7 @@ class Durable(ClusterTest):
         lab.wait_common_view(list(nodes), VIEW_WITHIN_S)
 
     def logs(self, lab, node):
-        return sorted((lab.directory / node / "state").glob("log.*"))
+        return sorted((lab.directory / node / "state").glob("log.[0-9]*"))
 
     def test_the_crash_of_all_loses_nothing_and_who_was_away_reads_it_in_order(self):
         lab = self.lab(3)
@@ -108,6 +109,49 @@ class Durable(ClusterTest):
         log.write_bytes(content)
         with self.assertRaisesRegex(LabError, f"'{log.name}' at offset 48 is damaged"):
             self.start(lab, "a")
+
+    def test_a_log_that_lost_its_end_is_found_and_its_daemon_joins_as_a_new_one(self):
+        lab = self.lab(3)
+        subscriber = self.subscriber(lab, "a", "ledger")
+        lines = self.publish(lab, "a", 200)
+        self.assert_read(subscriber, lines)
+        lab.kill("c")
+        state = lab.directory / "c" / "state"
+        log = self.logs(lab, "c")[-1]
+        os.truncate(log, log.stat().st_size // 2)
+        with self.assertRaisesRegex(LabError, f"'{log.name}' at offset [0-9]+ is damaged .*bytes were on disk"):
+            self.start(lab, "c")
+        lab.wait_common_view(["a", "b"], VIEW_WITHIN_S)
+        lines += self.publish(lab, "b", 100)
+        state.rename(state.with_name("state.damaged"))
+        lab.start("c")
+        lab.wait_common_view(within_s=VIEW_WITHIN_S)
+
+        # What the others have is on its new disk too: with b's it goes on without a's.
+        lines += self.publish(lab, "c", 50)
+        self.assert_read(subscriber, lines)
+        self.crash(lab, "a", "b", "c")
+        self.start(lab, "b", "c")
+        reader = self.subscriber(lab, "c", "ledger")
+        more = self.publish(lab, "c", 50)
+        self.assert_read(reader, more)
+
+    def test_a_daemon_whose_disk_takes_nothing_stops_and_nobody_else_does(self):
+        lab = self.lab(5)
+        subscriber = self.subscriber(lab, "a", "ledger")
+        lines = self.publish(lab, "a", 100)
+        in_the_way = lab.directory / "c" / "state" / "state.new"
+        in_the_way.mkdir()
+        lab.kill("e")  # what c has to say of the next view it must write first
+        wait_until(lambda: not lab.pid("c"), EVENT_WITHIN_S, "the end of c's daemon")
+        self.assertRegex(lab.log("c").read_text(), "stopping: state directory .*/c/state: create: Is a directory")
+        lab.wait_common_view(["a", "b", "d"], VIEW_WITHIN_S)
+        lines += self.publish(lab, "b", 100)
+        in_the_way.rmdir()
+        self.start(lab, "c", "e")
+        lab.wait_common_view(within_s=VIEW_WITHIN_S)
+        lines += self.publish(lab, "c", 50)
+        self.assert_read(subscriber, lines)
 
 
 if __name__ == "__main__":

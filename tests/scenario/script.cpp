@@ -110,6 +110,8 @@ void Script::configure(const Words& words) {
     seed_ = number(words[2]);
   } else if (words[1] == "disk") {  // how long a write takes
     write_ = duration(words[2]);
+  } else if (words[1] == "window-bytes") {
+    options_.config.window_bytes = number(words[2]);
   } else if (words[1] == "session-expires") {
     options_.config.session_expires_after = duration(words[2]);
   } else {
@@ -153,6 +155,8 @@ bool Script::act_on_nodes(const Words& words) {
   if (what == "resume") return each([&](Host h) { world_->resume(h); });
   if (what == "leave") return each([&](Host h) { world_->leave(h); });
   if (what == "force") return each([&](Host h) { world_->nodes()[h].force_primary(); });
+  if (what == "hang-disk") return each([&](Host h) { world_->hang_disk(h, true); });
+  if (what == "mend-disk") return each([&](Host h) { world_->hang_disk(h, false); });
   if (what == "discard") return each([&](Host h) { world_->nodes()[h].discard(); });
   if (what == "bootstrap") return each([&](Host h) { world_->nodes()[h].bootstrap(); });
   return false;

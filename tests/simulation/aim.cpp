@@ -12,9 +12,11 @@ namespace {
 using namespace std::chrono_literals;
 using protocol::Duration;
 
+bool loses_disk(FaultKind kind) { return kind == FaultKind::reinstall || kind == FaultKind::damaged_disk; }
+
 /// How often in a round a pair gets its turn: more often where one turn seldom leads to a strike.
 std::size_t turns(const Aim& aim) {
-  if (aim.kind != FaultKind::reinstall) return 1;
+  if (!loses_disk(aim.kind)) return 1;
   switch (aim.step) {
     case Step::coordinating_confirmations:
     case Step::coordinating_acceptances: return 16;
@@ -30,7 +32,7 @@ const std::vector<Aim>& aims() {
   static const std::vector<Aim> all = [] {
     std::vector<Aim> found;
     for (std::size_t step = 0; step < step_count; ++step) {
-      for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
+      for (std::size_t kind = 0; kind < striking_kinds; ++kind) {
         const Aim aim{static_cast<Step>(step), static_cast<FaultKind>(kind)};
         if (why_out_of_reach(aim.step, aim.kind) == nullptr) found.insert(found.end(), turns(aim), aim);
       }
@@ -52,7 +54,7 @@ class Lead {
     fault.a = random_.below(options_.nodes.size());
     fault.b = (fault.a + 1 + random_.below(std::max<std::size_t>(options_.nodes.size(), 2) - 1)) % options_.nodes.size();
     fault.side = random_.next() & ((std::uint64_t{1} << options_.nodes.size()) - 1);
-    fault.killed = random_.chance(500);
+    fault.killed = random_.chance(500) && kind == FaultKind::lose_side;
     fault.lasts = lasts;
     fault.moment = moment;
     options_.faults.push_back(fault);
@@ -91,11 +93,11 @@ std::optional<Aim> aim_of(std::uint64_t seed) {
 }
 
 void suit(const Aim& aim, SwarmOptions& options, Random& random) {
-  const bool loses_disk = aim.kind == FaultKind::reinstall;
+  const bool alone = loses_disk(aim.kind);
   // A disk may be lost where three others are at work in a view, or two others and the one that loses it.
-  const std::size_t least = loses_disk ? (random.chance(900) ? 4 : 3) : 2;
+  const std::size_t least = alone ? (random.chance(900) ? 4 : 3) : 2;
   while (options.nodes.size() < least) options.nodes.push_back({.starts_after = random.between(0ms, 50ms)});
-  if (loses_disk) {
+  if (alone) {
     options.bootstrap = false;
     for (NodeOptions& node : options.nodes) node.weight = 1, node.witness = false;
     options.network.delay_max = std::max<Duration>(options.network.delay_max, 10ms);
@@ -202,12 +204,12 @@ void lead_to_alone(Step step, Duration at, SwarmOptions& options, Random& random
 
 void take_aim(const Aim& aim, SwarmOptions& options, Random& random) {
   suit(aim, options, random);
-  if (random.chance(aim.kind == FaultKind::reinstall ? 850 : 600)) options.faults.clear();
+  if (random.chance(loses_disk(aim.kind) ? 850 : 600)) options.faults.clear();
   const std::uint64_t rounds = random.between(2, 3);
   Duration at = aim.step == Step::forming ? 0ms : 500ms;
   for (std::uint64_t round = 0; round < rounds; ++round) {
     Lead(at, options, random).when(aim.step, aim.kind, random.chance(500) ? random.between(10ms, 800ms) : random.between(500ms, 3s));
-    const auto lead = aim.kind == FaultKind::reinstall ? lead_to_alone : lead_to;
+    const auto lead = loses_disk(aim.kind) ? lead_to_alone : lead_to;
     lead(aim.step, at + random.between(200ms, 1500ms), options, random);
     at += random.between(2500ms, 4s);
   }

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::array<const char*, fault_kinds> fault_names = {"crash",  "power_off", "reinstall", "pause", "partition", "split",
                                                               "one_way", "deaf",     "mute",      "cut_link", "reset",  "leave",
-                                                              "slow_disk", "crash_all", "lose_side", "full_queue"};
+                                                              "slow_disk", "crash_all", "lose_side", "full_queue", "disk_error", "hung_disk",
+                                                              "damaged_disk", "force_primary", "discard"};
 
 }  // namespace
 
@@ -35,7 +36,7 @@ std::string to_string(const Fault& fault) {
   if (fault.kind == FaultKind::partition || fault.kind == FaultKind::lose_side || fault.kind == FaultKind::full_queue) {
     text += " side " + std::to_string(fault.side);
   }
-  if (fault.killed) text += " killed";
+  if (fault.killed) text += fault.kind == FaultKind::damaged_disk ? " needed or not" : " killed";
   return text + " for " + in_milliseconds(fault.lasts);
 }
 

@@ -31,9 +31,16 @@ enum class FaultKind : std::uint8_t {
   crash_all,     ///< every process is killed at once
   lose_side,     ///< some hosts go silent at once, as with their rack, or their processes are killed at once
   full_queue,    ///< bulk frames of one host to a side are dropped, as by queues that are full, while the rest flows
+  disk_error,    ///< the next write of a host fails, and all others for a while: its daemon stops, and comes back when the disk works
+  hung_disk,     ///< no write of a host ends
+  damaged_disk,  ///< a process is killed and doesn't start with what it finds: it comes back when an operator has moved that away
+  force_primary, ///< an operator's command, at the first host from there on that takes it
+  discard,       ///< an operator's command, at each host of a history that a forced primary has parted
   count_,
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count_);
+/// Those that strike a node where it is. What operators do, behind them, they do because of what daemons say.
+inline constexpr std::size_t striking_kinds = static_cast<std::size_t>(FaultKind::force_primary);
 [[nodiscard]] const char* name_of(FaultKind kind);
 
 /// A moment of the protocol: some node is in the step, and still is so long after that was seen.
@@ -48,7 +55,7 @@ struct Fault {
   FaultKind kind = FaultKind::crash;
   Host a = 0;
   Host b = 0;
-  bool killed = false;      ///< lose_side: the processes end, and their hosts don't
+  bool killed = false;      ///< lose_side: the processes end, and their hosts don't; damaged_disk: whether the others can do without it or not
   std::uint64_t side = 0;   ///< partition, lose_side, full_queue: the hosts of one side, as bits
   protocol::Duration lasts{};
   std::optional<Moment> moment{};

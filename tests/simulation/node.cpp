@@ -48,6 +48,7 @@ void Node::start(bool with_disk) {
   paused_ = false;
   leaving_ = false;
   writing_ = false;
+  hung_ = 0;
   waiting_.clear();
   powered = true;
   feed([this](TimePoint now) {
@@ -119,8 +120,10 @@ void Node::bootstrap() {
   feed([this](TimePoint now) { (void)engine_->bootstrap(now); });
 }
 
-void Node::force_primary() {
-  feed([this](TimePoint now) { (void)engine_->force_primary(now); });
+bool Node::force_primary() {
+  bool taken = false;
+  if (responsive()) run([&](TimePoint now) { taken = engine_->force_primary(now).has_value(); });
+  return taken;
 }
 
 void Node::discard() {
@@ -210,16 +213,31 @@ void Node::write_next() {
   const auto delay = random_.between(disk_.write_min, std::max(disk_.write_min, disk_.write_max));
   around_.schedule.after(delay, [this, process = process_, writes = group()] {
     if (process != process_) return;
-    writing_ = false;
-    protocol::WriteToken token = 0;
-    for (std::size_t i = 0; i < writes; ++i) {
-      token = disk_.under_way.front().token;
-      put(disk_.under_way.front());
-      disk_.under_way.pop_front();
+    if (disk_.hangs > 0) {
+      hung_ = writes;
+    } else if (disk_.fails > 0) {
+      around_.disk_failed(host_);  // and that may leave any beginning of what is under way, like every crash
+    } else {
+      end_writes(writes);
     }
-    write_next();
-    feed([this, token](TimePoint now) { engine_->on_persisted(now, token); });
   });
+}
+
+void Node::disk_works_again() {
+  if (!running() || hung_ == 0 || !disk_.works()) return;
+  end_writes(std::exchange(hung_, 0));
+}
+
+void Node::end_writes(std::size_t writes) {
+  writing_ = false;
+  protocol::WriteToken token = 0;
+  for (std::size_t i = 0; i < writes; ++i) {
+    token = disk_.under_way.front().token;
+    put(disk_.under_way.front());
+    disk_.under_way.pop_front();
+  }
+  write_next();
+  feed([this, token](TimePoint now) { engine_->on_persisted(now, token); });
 }
 
 void Node::arm() {

@@ -26,6 +26,9 @@ struct Disk {
   std::deque<protocol::Write> under_way;
   protocol::Duration write_min{};
   protocol::Duration write_max{};
+  std::uint32_t fails = 0;  ///< so many reasons why a write fails
+  std::uint32_t hangs = 0;  ///< and why none ends
+  [[nodiscard]] bool works() const { return fails == 0 && hangs == 0; }
 };
 
 /// What a node needs of the world around it.
@@ -34,6 +37,7 @@ struct Surroundings {
   checker::Trace& trace;
   std::function<void(Host from, const protocol::Outgoing&)> send;
   std::function<void(Host from, const protocol::Event&)> event;
+  std::function<void(Host)> disk_failed;      ///< a write has: the daemon stops
   std::function<void(Host)> looks = nullptr;  ///< after each input of a node, if somebody wants to know
   std::uint64_t inputs = 0;  ///< of all engines together
   bool drain_stuck = false;  ///< an engine asked for ticks without end
@@ -55,8 +59,9 @@ class Node {
   void link_changed(const std::string& peer, protocol::LinkState state);
   void leave();
   void bootstrap();
-  void force_primary();
+  bool force_primary();  ///< false: refused
   void discard();
+  void disk_works_again();  ///< what hung goes on
   void note_log();  ///< in the trace
   /// A session's requests. Refused without a word while the process is paused (as seen by a client: no answer).
   bool publish(const checker::Published& publish, protocol::Payload payload, protocol::PublishError& error);
@@ -73,6 +78,7 @@ class Node {
   [[nodiscard]] std::uint64_t process() const { return process_; }  ///< counts starts
   [[nodiscard]] const protocol::Config& config() const { return config_; }
   Disk& disk() { return disk_; }
+  [[nodiscard]] const Disk& disk() const { return disk_; }
   bool powered = true;
 
  private:
@@ -82,6 +88,7 @@ class Node {
   void run(const Input& input);
   void drain();
   void write_next();
+  void end_writes(std::size_t writes);
   void put(const protocol::Write& write);
   [[nodiscard]] std::size_t group() const;
   void arm();
@@ -108,6 +115,7 @@ class Node {
   protocol::TimePoint paused_at_{};
   bool leaving_ = false;
   bool writing_ = false;
+  std::size_t hung_ = 0;  ///< writes whose end the disk owes
 };
 
 }  // namespace vsync::simulation

@@ -31,6 +31,7 @@ std::string object(const Counts& counts, NameOf name_at, Value value_of) {
 }
 
 const char* fault_at(std::size_t i) { return name_of(static_cast<FaultKind>(i)); }
+const char* command_at(std::size_t i) { return fault_at(striking_kinds + i); }
 const char* step_at(std::size_t i) { return name_of(static_cast<Step>(i)); }
 
 template <class NameOf>
@@ -62,15 +63,16 @@ void print_seed(const SeedReport& report, std::FILE* out) {
 void print_pairs(std::FILE* out) {
   std::string out_of_reach;
   for (std::size_t step = 0; step < step_count; ++step) {
-    for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
+    for (std::size_t kind = 0; kind < striking_kinds; ++kind) {
       const char* why = why_out_of_reach(static_cast<Step>(step), static_cast<FaultKind>(kind));
       if (why == nullptr) continue;
       const std::string pair = field("step", quoted(step_at(step))) + "," + field("fault", quoted(fault_at(kind)));
       out_of_reach += (out_of_reach.empty() ? "{" : ",{") + pair + "," + field("why", quoted(why)) + "}";
     }
   }
-  std::fprintf(out, "{%s,%s,%s,%s}\n", field("first_aimed", std::to_string(first_aimed_seed)).c_str(),
-               field("steps", names(step_count, step_at)).c_str(), field("faults", names(fault_kinds, fault_at)).c_str(),
+  std::fprintf(out, "{%s,%s,%s,%s,%s}\n", field("first_aimed", std::to_string(first_aimed_seed)).c_str(),
+               field("steps", names(step_count, step_at)).c_str(), field("faults", names(striking_kinds, fault_at)).c_str(),
+               field("commands", names(fault_kinds - striking_kinds, command_at)).c_str(),
                field("out_of_reach", "[" + out_of_reach + "]").c_str());
 }
 

@@ -18,6 +18,7 @@ constexpr std::uint64_t inputs_min = 1200;  ///< a small cluster with little loa
 constexpr Duration settle_bound = 60s;
 constexpr Duration idle = 5s;
 constexpr Duration work_after_heal = 500ms;
+constexpr Duration patience_with_a_disk = 10s;
 
 void count(const World& world, const checker::Trace& trace, RunResult& result) {
   result.inputs = world.inputs();
@@ -43,7 +44,7 @@ bool settle(World& world, RunResult& result) {
   result.settling = std::max(result.settling, Duration(world.schedule().now() - begin));
   if (world.stuck()) {
     result.violations.push_back({"progress", "an engine asks for ticks at one moment without end"});
-  } else if (!done) {
+  } else if (!done && !world.may_stand_still()) {
     result.violations.push_back({"settles", "60 s after the last fault: " + world.unsettled() + " (" + world.what_each_waits_for() + ")"});
   }
   return done;
@@ -57,6 +58,33 @@ bool one_dies(World& world, RunResult& result) {
   }
   world.let_die(world.nodes().size() / 2);
   world.kill(world.nodes().size() / 2, result.inputs % 2 == 0);
+  return settle(world, result);
+}
+
+/// After everything has settled: a disk stops to answer, and nobody but its daemon's applications may wait for it for long.
+bool one_disk_hangs(World& world, const SwarmOptions& options, RunResult& result) {
+  if (world.nodes().size() < 3) return true;
+  for (const Node& node : world.nodes()) {
+    if (node.config().witness || node.config().weight != 1) return true;
+  }
+  const auto ok = [&] {
+    std::uint64_t count = 0;
+    for (const Session& session : world.sessions()) count += session.counts().ok;
+    return count;
+  };
+  const Host host = world.inputs() % world.nodes().size();
+  world.hang_disk(host, true);
+  world.go_on_publishing();
+  world.run_for(options.config.lag_exclude_after + patience_with_a_disk);
+  const std::uint64_t before = ok();
+  world.run_for(patience_with_a_disk);
+  if (ok() == before) {
+    result.violations.push_back({"a_hung_disk_stops_nobody", "nothing is confirmed any more while the disk of " + world.nodes()[host].name() +
+                                                                 " hangs (" + world.what_each_waits_for() + ")"});
+  }
+  world.hang_disk(host, false);
+  world.run_for(work_after_heal);
+  world.stop_publishing();
   return settle(world, result);
 }
 
@@ -90,6 +118,7 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed, Judging judg
   for (const Reload& reload : options.reloads) lease = std::max(lease, reload.config.lease);
   checker::Options checks{.lease = lease, .liveness = std::nullopt};
   bool live = !world.stuck() && settle(world, result);
+  if (live && options.one_disk_hangs_at_the_end) live = one_disk_hangs(world, options, result);
   if (live && options.one_dies_at_the_end) live = one_dies(world, result);
   if (live) {
     world.rest();

@@ -191,8 +191,62 @@ void draw_votes(SwarmOptions& options, Random random) {
   }
   std::uint32_t weight = 0;
   for (const NodeOptions& node : options.nodes) weight += node.weight;
-  const std::uint32_t most = options.one_dies_at_the_end ? static_cast<std::uint32_t>(nodes) - 1 : weight;
+  const std::uint32_t most = options.one_dies_at_the_end || options.one_disk_hangs_at_the_end ? static_cast<std::uint32_t>(nodes) - 1 : weight;
   if (random.chance(150)) options.config.min_weight = static_cast<std::uint32_t>(random.between(1, std::max(most, 1u)));
+}
+
+/// Disks that fail, hang, or give back something else than was written. Seldom so many that the others can't do without them.
+void draw_disks(SwarmOptions& options, Random random) {
+  if (!random.chance(200)) return;
+  constexpr std::array kinds = {FaultKind::disk_error, FaultKind::hung_disk, FaultKind::damaged_disk};
+  const bool needed_or_not = random.chance(100);
+  if (random.chance(300)) options.config.lag_exclude_after = 2s;
+  for (std::uint64_t i = random.between(1, 5); i > 0; --i) {
+    Fault fault;
+    fault.at = random.between(Duration(500ms), options.fault_phase);
+    fault.kind = needed_or_not && random.chance(700) ? FaultKind::damaged_disk : kinds[random.below(kinds.size())];
+    fault.a = random.below(options.nodes.size());
+    fault.killed = fault.kind == FaultKind::damaged_disk && needed_or_not;
+    fault.lasts = random.chance(500) ? random.between(10ms, 800ms) : random.between(500ms, 8s);
+    options.faults.push_back(fault);
+  }
+  options.one_disk_hangs_at_the_end = random.chance(150);
+  if (options.one_disk_hangs_at_the_end) {  // soon more waits for that disk than a daemon takes in
+    options.config.window_bytes = 4096;
+    options.config.lag_exclude_after = 2s;
+    options.act_every = std::min<Duration>(options.act_every, 30ms);
+  }
+}
+
+/// A majority is lost, with its hosts or behind a cut, and an operator says that the others go on, whatever those do meanwhile. Histories that
+/// part so are kept or given up later, as operators say.
+void draw_operators(SwarmOptions& options, Random random) {
+  options.operated = options.nodes.size() > 1 && random.chance(50);
+  if (!options.operated) return;
+  const std::uint64_t hosts = (std::uint64_t{1} << options.nodes.size()) - 1;
+  for (std::uint64_t i = random.between(1, 3); i > 0; --i) {
+    Fault loss;
+    loss.at = random.between(Duration(1500ms), options.fault_phase);
+    loss.kind = random.chance(400) ? FaultKind::lose_side : random.chance(700) ? FaultKind::partition : FaultKind::split;
+    loss.a = random.below(options.nodes.size());
+    const std::uint64_t left = (random.next() & random.next() & hosts) | (std::uint64_t{1} << loss.a);
+    loss.side = hosts & ~left;
+    loss.killed = random.chance(300);
+    loss.lasts = random.between(1500ms, 6s);
+    options.faults.push_back(loss);
+    Fault force = loss;
+    force.kind = FaultKind::force_primary;
+    force.killed = false;
+    force.at += random.between(Duration(300ms), Duration(3s));
+    for (std::uint64_t again = random.chance(300) ? 2 : 1; again > 0; --again, force.a = random.below(options.nodes.size())) {
+      options.faults.push_back(force);
+    }
+    if (!random.chance(500)) continue;
+    force.kind = FaultKind::discard;
+    force.a = random.below(options.nodes.size());
+    force.at = loss.at + loss.lasts + random.between(Duration(200ms), Duration(3s));
+    options.faults.push_back(force);
+  }
 }
 
 }  // namespace
@@ -207,7 +261,10 @@ SwarmOptions draw(std::uint64_t seed) {
   draw_faults(options, random);
   if (seed % 2 == 1) draw_lossy(options, random);
   draw_upgrades(options, Random(seed ^ 0x75706772'61646500));
+  draw_disks(options, Random(seed ^ 0x6469736b'73000000));
+  draw_operators(options, Random(seed ^ 0x6f706572'61746f72));
   draw_votes(options, Random(seed ^ 0x766f7465'73000000));
+  std::stable_sort(options.faults.begin(), options.faults.end(), [](const Fault& x, const Fault& y) { return x.at < y.at; });
   if (const auto aim = aim_of(seed)) take_aim(*aim, options, random);
   draw_reloads(options, Random(seed ^ 0x72656c6f'61640000));
   return options;
@@ -219,11 +276,7 @@ std::string describe(const SwarmOptions& options) {
     const NodeOptions& node = options.nodes[i];
     if (node.weight != 1) text += std::string(", ") + letter_of(i) + " weighs " + std::to_string(node.weight);
     if (node.witness) text += std::string(", ") + letter_of(i) + " is a witness";
-}
-
-    if (node.weight != 1) text += std::string(", ") + static_cast<char>('a' + i) + " weighs " + std::to_string(node.weight);
-    if (node.witness) text += std::string(", ") + static_cast<char>('a' + i) + " is a witness";
-    if (!node.tie_breaker.empty()) text += std::string(", ") + static_cast<char>('a' + i) + " wants ties broken by " + node.tie_breaker;
+    if (!node.tie_breaker.empty()) text += std::string(", ") + letter_of(i) + " wants ties broken by " + node.tie_breaker;
   }
   if (options.config.min_weight > 1) text += ", at least " + std::to_string(options.config.min_weight) + " of weight";
   if (options.upgrades) text += ", upgraded on the way";
@@ -231,6 +284,7 @@ std::string describe(const SwarmOptions& options) {
     text += ", configured anew from " + in_milliseconds(reload.at) + " on";
     if (reload.without) text += std::string(" without ") + static_cast<char>('a' + *reload.without);
   }
+  if (options.operated) text += ", operated";
   text += ", " + std::to_string(options.sessions) + " sessions acting every " + in_milliseconds(options.act_every);
   text += ", suspicion after " + in_milliseconds(options.config.suspect_after_min);
   text += ", delay up to " + in_milliseconds(options.network.delay_max);

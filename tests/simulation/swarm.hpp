@@ -38,6 +38,7 @@ struct SwarmOptions {
   protocol::Duration write_min = std::chrono::microseconds(100);
   protocol::Duration write_max = std::chrono::milliseconds(3);
   bool upgrades = false;             ///< processes are started again with the next release, now and then with the former one
+  bool operated = false;             ///< operators force primaries, and give up one of the histories that this parts
   bool bootstrap = false;            ///< the first node is told to form alone, the others join it
   std::size_t sessions = 3;
   protocol::Duration act_every = std::chrono::milliseconds(60);  ///< mean time between two acts of a session
@@ -50,6 +51,7 @@ struct SwarmOptions {
   protocol::Duration fault_phase = std::chrono::seconds(10);
   std::vector<Fault> faults;
   std::vector<Reload> reloads;
+  bool one_disk_hangs_at_the_end = false;  ///< after everything has settled, and the others must go on
   bool one_dies_at_the_end = false;  ///< after everything has settled, a node dies for good and the rest must settle again
 };
 

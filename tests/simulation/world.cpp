@@ -13,6 +13,7 @@ using protocol::TimePoint;
 
 namespace {
 constexpr Duration look_every = 100ms;
+constexpr Duration start_again_after = 300ms;  ///< as a supervisor does with a daemon that stopped, or didn't start
 }
 
 World::World(const SwarmOptions& options, std::uint64_t seed)
@@ -26,8 +27,14 @@ World::World(const SwarmOptions& options, std::uint64_t seed)
               .send = [this](Host from, const protocol::Outgoing& outgoing) {
                 network_.send(from, host_of(outgoing.to), outgoing.frame, outgoing.bulk);
               },
-              .event = [this](Host from, const protocol::Event& event) { on_event(from, event); }},
-      network_(options.nodes.size(), options.network, random_.fork(), schedule_, *this) {
+              .event = [this](Host from, const protocol::Event& event) { on_event(from, event); },
+              .disk_failed =
+                  [this](Host host) {
+                    kill(host);
+                    come_back(host, start_again_after, true);
+                  }},
+      network_(options.nodes.size(), options.network, random_.fork(), schedule_, *this),
+      operator_(seed ^ 0x6f706572'61746f72) {
   for (Host host = 0; host < options_.nodes.size(); ++host) {
     protocol::Config config = options_.config;
     config.weight = options_.nodes[host].weight;
@@ -92,6 +99,7 @@ bool World::run_until(TimePoint deadline, const std::function<bool()>& done) {
       if (around_.drain_stuck) return false;
     }
     if (faults_over_ && options_.upgrades) upgrade_who_is_refused();
+    if (faults_over_) operate();
     if (done && done()) return true;
   }
   return false;
@@ -116,6 +124,11 @@ void World::reload(Host host, const Reload& chosen) {
 
 void World::start(Host host, bool with_disk) {
   if (nodes_[host].running()) return;
+  // A daemon that can't write, or finds something else than it wrote, says so and ends.
+  const bool moved_away = damaged_.contains(host) && (disks_were_needed_ || can_do_without(host));
+  if (!nodes_[host].disk().works() || (damaged_.contains(host) && !moved_away)) return come_back(host, start_again_after, with_disk);
+  if (moved_away) with_disk = false;
+  damaged_.erase(host);
   if (options_.upgrades) nodes_[host].install(next_program(host));
   nodes_[host].start(with_disk);
   network_.started(host);
@@ -178,6 +191,8 @@ void World::heal() {
     nodes_[host].resume();
     if (!options_.reloads.empty()) reload(host, options_.reloads.back());
     nodes_[host].disk().write_max = options_.write_max;
+    nodes_[host].disk().fails = nodes_[host].disk().hangs = 0;
+    nodes_[host].disk_works_again();
     if (std::find(dead_for_good_.begin(), dead_for_good_.end(), host) != dead_for_good_.end()) continue;
     if (nodes_[host].leaving()) watch_leaver(host, 100ms);
     start(host, true);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ class World : private Hosts {
   void heal();
   /// Sessions publish nothing new from now on; they settle what is open.
   void stop_publishing() { publishing_ = false; }
+  void go_on_publishing() { publishing_ = true; }
   /// Sessions do nothing at all any more.
   void rest() { resting_ = true; }
 
@@ -45,6 +47,7 @@ class World : private Hosts {
   void pause(Host host) { nodes_[host].pause(); }
   void resume(Host host) { nodes_[host].resume(); }
   void leave(Host host);
+  void hang_disk(Host host, bool on);
 
   /// Everybody who runs is in one view of exactly the running, loaded, primary, and nothing is open.
   [[nodiscard]] bool settled() const;
@@ -69,6 +72,8 @@ class World : private Hosts {
   /// Faults that name whom they strike and have waited for their moment so far; the others are chances that may pass.
   [[nodiscard]] std::uint64_t waited_in_vain() const;
   [[nodiscard]] const std::vector<Host>& dead_for_good() const { return dead_for_good_; }
+  /// So many disks were damaged that nobody has the state any more, and no operator's command brings it back.
+  [[nodiscard]] bool may_stand_still() const { return disks_were_needed_ && !forced_in_the_end_; }
   void let_die(Host host) { dead_for_good_.push_back(host); }
   void forget_the_dead() { dead_for_good_.clear(); }
   Session& add_session();
@@ -105,6 +110,14 @@ class World : private Hosts {
   void reload(Host host, const Reload& chosen);
   void come_back(Host host, protocol::Duration after, bool with_disk);
   [[nodiscard]] bool may_lose_disk(Host host, bool aimed) const;
+  [[nodiscard]] bool can_do_without(Host host) const;
+  [[nodiscard]] bool another_disk_has_a_view(Host host) const;
+  void strike_disk(const Fault& fault);
+  void strike_operator(const Fault& fault);
+  /// What operators do in the end: parted histories, and clusters whose disks are lost, don't settle by themselves.
+  void operate();
+  void give_up_parted_histories();
+  void force_where_disks_were_needed();
   void watch_leaver(Host host, protocol::Duration back_after);
 
   SwarmOptions options_;
@@ -123,6 +136,12 @@ class World : private Hosts {
   Strikes strikes_{};
   std::deque<Armed> armed_;
   std::vector<std::optional<Step>> steps_;  ///< where each running node was after its last input
+  std::set<Host> damaged_;                  ///< don't start before their disk is replaced
+  Random operator_;
+  std::string kept_;                        ///< with whose history parted ones are given up
+  protocol::TimePoint force_at_{};
+  bool disks_were_needed_ = false;          ///< of those damaged; the others may not be able to go on without them
+  bool forced_in_the_end_ = false;
   bool publishing_ = true;
   bool resting_ = false;
   bool faults_over_ = false;

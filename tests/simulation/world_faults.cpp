@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include "protocol/primary.hpp"
 #include "tests/simulation/world.hpp"
@@ -10,6 +11,7 @@ using protocol::Duration;
 
 namespace {
 constexpr Duration alone_for = 2500ms;  ///< longer than a node without peers could find patience to wait for them
+constexpr Duration patience_of_operators = 5s;
 }
 
 // A disk may be lost only where the rest can go on without what was on it: all others of its view are up, in that view and at work.
@@ -50,7 +52,10 @@ bool World::hits(const Fault& fault, Host host) const {
   switch (fault.kind) {
     case FaultKind::crash:
     case FaultKind::power_off:
-    case FaultKind::slow_disk: return host == fault.a;
+    case FaultKind::slow_disk:
+    case FaultKind::disk_error:
+    case FaultKind::hung_disk: return host == fault.a;
+    case FaultKind::damaged_disk: return host == fault.a && (fault.killed ? another_disk_has_a_view(host) : can_do_without(host));
     case FaultKind::reinstall: return host == fault.a && may_lose_disk(host, fault.moment.has_value());
     case FaultKind::pause: return host == fault.a && !node.paused();
     case FaultKind::leave: return host == fault.a && !node.leaving();
@@ -65,7 +70,35 @@ bool World::hits(const Fault& fault, Host host) const {
     case FaultKind::mute: return host == fault.a && nodes_.size() > 1;
     case FaultKind::partition: return some_other([&](Host other) { return on_side(other) != on_side(host); });
     case FaultKind::full_queue: return host == fault.a && some_other(on_side);
+    case FaultKind::force_primary:
+    case FaultKind::discard:
     case FaultKind::count_: break;
+  }
+  return false;
+}
+
+/// Whether those of a view that are at work there could go on if this host never came back.
+bool World::can_do_without(Host host) const {
+  std::map<protocol::ViewId, std::pair<protocol::View, protocol::RankSet>> at_work;
+  for (Host other = 0; other < nodes_.size(); ++other) {
+    if (other == host || !nodes_[other].responsive()) continue;
+    const protocol::Status status = nodes_[other].engine().status();
+    if (status.component != protocol::ComponentState::primary || status.node_state != protocol::NodeState::operational) continue;
+    const auto rank = status.view->rank_of(status.self);
+    if (!rank || (!status.loaded && !nodes_[other].config().witness)) continue;
+    const auto found = at_work.try_emplace(status.view->id, *status.view, protocol::RankSet{}).first;
+    found->second.second.insert(*rank);
+  }
+  return std::any_of(at_work.begin(), at_work.end(),
+                     [](const auto& one) { return protocol::may_go_on(one.second.first, one.second.second); });
+}
+
+/// Where nobody remembers a view a new cluster begins, and that is no fault.
+bool World::another_disk_has_a_view(Host host) const {
+  for (Host other = 0; other < nodes_.size(); ++other) {
+    if (other == host || damaged_.contains(other) || nodes_[other].config().witness) continue;
+    const auto& stored = nodes_[other].disk().stored;
+    if (stored && stored->installed) return true;
   }
   return false;
 }
@@ -129,6 +162,11 @@ void World::strike(const Fault& fault) {
     case FaultKind::slow_disk:
     case FaultKind::crash_all:
     case FaultKind::lose_side: return strike_process(fault);
+    case FaultKind::disk_error:
+    case FaultKind::hung_disk:
+    case FaultKind::damaged_disk: return strike_disk(fault);
+    case FaultKind::force_primary:
+    case FaultKind::discard: return strike_operator(fault);
     default: return strike_network(fault);
   }
 }
@@ -176,6 +214,80 @@ void World::strike_process(const Fault& fault) {
       return;
     }
     default: return;
+  }
+}
+
+void World::strike_disk(const Fault& fault) {
+  if (fault.kind == FaultKind::damaged_disk) {
+    if (!hits(fault, fault.a)) return;
+    disks_were_needed_ = disks_were_needed_ || !can_do_without(fault.a);
+    kill(fault.a);
+    damaged_.insert(fault.a);
+    return come_back(fault.a, fault.lasts, true);
+  }
+  const auto reasons = fault.kind == FaultKind::disk_error ? &Disk::fails : &Disk::hangs;
+  ++(nodes_[fault.a].disk().*reasons);
+  schedule_.after(fault.lasts, [this, host = fault.a, reasons] {
+    if (faults_over_) return;  // all disks work
+    --(nodes_[host].disk().*reasons);
+    nodes_[host].disk_works_again();
+  });
+}
+
+void World::hang_disk(Host host, bool on) {
+  nodes_[host].disk().hangs = on ? 1 : 0;
+  nodes_[host].disk_works_again();
+}
+
+// ---------------------------------------------------------------- operators
+
+void World::strike_operator(const Fault& fault) {
+  if (fault.kind == FaultKind::force_primary) {
+    for (Host i = 0; i < nodes_.size(); ++i) {
+      if (nodes_[(fault.a + i) % nodes_.size()].force_primary()) return;
+    }
+    return;
+  }
+  const auto parted = [&](Host host) {
+    return nodes_[host].responsive() ? nodes_[host].engine().status().parted : std::vector<std::string>{};
+  };
+  if (parted(fault.a).empty()) return;
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    const auto from = parted(host);
+    if (!from.empty() && std::find(from.begin(), from.end(), nodes_[fault.a].name()) == from.end()) nodes_[host].discard();
+  }
+}
+
+void World::operate() {
+  if (options_.operated || disks_were_needed_) give_up_parted_histories();
+  if (disks_were_needed_) force_where_disks_were_needed();
+}
+
+void World::give_up_parted_histories() {
+  std::vector<Host> parted;
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    if (nodes_[host].responsive() && !nodes_[host].engine().status().parted.empty()) parted.push_back(host);
+  }
+  if (parted.empty()) return kept_.clear();
+  if (kept_.empty()) kept_ = nodes_[parted[operator_.below(parted.size())]].name();
+  for (const Host host : parted) {
+    const auto from = nodes_[host].engine().status().parted;
+    if (std::find(from.begin(), from.end(), kept_) != from.end()) nodes_[host].discard();
+  }
+}
+
+/// Those that are left may be too few, and know it: an operator who is sure that nobody has more lets them go on.
+void World::force_where_disks_were_needed() {
+  const bool works = std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
+    return node.running() && node.engine().status().component == protocol::ComponentState::primary;
+  });
+  if (works || force_at_ == protocol::TimePoint{}) force_at_ = schedule_.now() + patience_of_operators;
+  if (works || schedule_.now() < force_at_) return;
+  force_at_ = schedule_.now() + patience_of_operators;
+  for (Node& node : nodes_) {
+    if (!node.force_primary()) continue;
+    forced_in_the_end_ = true;
+    return;
   }
 }
 
