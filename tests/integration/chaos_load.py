@@ -100,7 +100,8 @@ class Load:
         self.subscribers = [Subscriber(lab, node, topics if draw.random() < 0.5 else [TOPICS]) for node in lab.nodes]
         self.subscribers.append(Subscriber(lab, draw.choice(lab.nodes), [TOPICS], draw.choice(["uniform", "safe", "durable"])))
         for subscriber in self.subscribers:
-            wait_until(lambda one=subscriber: '"joined"' in one.output.read_text(), JOINS_WITHIN_S, f"the join of {subscriber.name} at {subscriber.node}")
+            wait_until(lambda one=subscriber: '"joined"' in one.output.read_text(), JOINS_WITHIN_S,
+                       f"the join of {subscriber.name} at {subscriber.node}")
         self.publishers = [Publisher(lab, node, level, MESSAGES_PER_S / len(plan.levels), draw.choice(["fail", "wait"]))
                            for node, level in plan.levels]
 
@@ -112,8 +113,8 @@ class Load:
         deadline = time.monotonic() + within_s
         for node in self.lab.nodes:
             text = f"{word}/{node}"
-            said = self.lab.vsync(node, "pub", "chaos.probe", text, "--level", "uniform", "--timeout", str(within_s), "--when-blocked", "wait",
-                                  timeout=within_s + 10)
+            said = self.lab.vsync(node, "pub", "chaos.probe", text, "--level", "uniform", "--when-blocked", "wait",
+                                  "--timeout", str(within_s), timeout=within_s + 10)
             if said.returncode != 0:
                 raise LabError(f"the publish of {text!r} didn't end ok: {said.stderr.strip()}")
             for subscriber in self.subscribers:

@@ -76,7 +76,8 @@ class Plan:
                 yield from self._cable(node, cable)
             if "rate" in self.kinds:
                 for at, lasts in self._spans(every_s=12, length_s=(1, 6)):
-                    yield Fault(at, lasts, "rate", (node,), {"rate": self._random.choice(RATES), "direction": self._random.choice(DIRECTIONS)})
+                    what = {"rate": self._random.choice(RATES), "direction": self._random.choice(DIRECTIONS)}
+                    yield Fault(at, lasts, "rate", (node,), what)
 
     def _spans(self, every_s, length_s):
         """Times that don't overlap, about one in `every_s` seconds."""
@@ -129,7 +130,8 @@ class Plan:
         ring = self._shuffled()
         if len(ring) <= 3:
             return f"{ring[0]} / {ring[-1]}"
-        apart = [(index, other) for index in range(len(ring)) for other in range(index + 2, len(ring)) if (index, other) != (0, len(ring) - 1)]
+        apart = [(index, other) for index in range(len(ring)) for other in range(index + 2, len(ring))
+                 if (index, other) != (0, len(ring) - 1)]
         return "; ".join(f"{ring[index]} / {ring[other]}" for index, other in apart)
 
     def _cut_bridge(self):
@@ -142,7 +144,8 @@ class Plan:
         for at, lasts in self._spans(every_s=8, length_s=(1, 8)):
             some = [kind for kind in kinds if self._random.random() < 0.5] or [self._random.choice(kinds)]
             what = {kind: self._random.choice(CABLE[kind]) for kind in some}
-            yield Fault(at, lasts, "cable", (node,), {**what, "direction": self._random.choice(DIRECTIONS), "seed": self._random.getrandbits(32)})
+            what |= {"direction": self._random.choice(DIRECTIONS), "seed": self._random.getrandbits(32)}
+            yield Fault(at, lasts, "cable", (node,), what)
 
     # ---- daemons
 

@@ -10,7 +10,7 @@ from chaos_faults import Faults
 from chaos_load import Load
 from chaos_plan import Plan
 from chaos_verdict import Verdict
-from lab import Lab, wait_until
+from lab import Lab, LabError, wait_until
 
 # A host that was excluded again and again is watched for up to 16 times admit_after, 11 s, before it is admitted; each return of one may
 # be followed by that of others.
@@ -39,7 +39,7 @@ class Round:
                 self._run(lab)
             except Exception as error:  # a round that can't go on has failed, and says why
                 self.failures.append(f"{type(error).__name__}: {error}")
-                if not isinstance(error, RuntimeError):
+                if not isinstance(error, LabError):
                     self.result["traceback"] = traceback.format_exc()
             self.result.update(seconds=round(time.monotonic() - began, 1), held=not self.failures, failures=self.failures,
                                plan=[str(fault) for fault in self.plan.faults()])

@@ -94,8 +94,8 @@ class Verdict:
     # ---- traces
 
     def judge_traces(self, lab):
-        checked = subprocess.run([lab.program("vsync"), "trace", "check", "--json", *map(str, lab.trace_files())], capture_output=True, text=True,
-                                 stdin=subprocess.DEVNULL)
+        checked = subprocess.run([lab.program("vsync"), "trace", "check", "--json", *map(str, lab.trace_files())],
+                                 capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if checked.returncode not in (0, 6):
             return self.fail(f"vsync trace check: {checked.stderr[-2000:]}")
         said = json.loads(checked.stdout)

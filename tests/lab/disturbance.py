@@ -114,7 +114,8 @@ def limit(lab, node, rate, direction):
         for one in changed:
             where, card = cards[one]
             if rate:
-                run("tc", "-n", where, "qdisc", "replace", "dev", card, "root", "tbf", "rate", rate, "burst", str(BURST_BYTES), "latency", "50ms")
+                run("tc", "-n", where, "qdisc", "replace", "dev", card, "root", "tbf",
+                    "rate", rate, "burst", str(BURST_BYTES), "latency", "50ms")
             elif "tbf" in run("tc", "-n", where, "qdisc", "show", "dev", card):
                 run("tc", "-n", where, "qdisc", "del", "dev", card, "root")
     if not rate:
