@@ -351,7 +351,8 @@ void resync_names_what_was_lost(const History& history, Report& report) {
       if (const auto* installed = std::get_if<ViewInstalled>(&body)) {
         const auto rank = installed->view.rank_of(life.node);
         holds = rank && installed->view.at(*rank).loaded;
-      } else if (const auto* changed = std::get_if<StateChanged>(&body); changed && changed->state == protocol::ComponentState::joining && holds) {
+      } else if (const auto* changed = std::get_if<StateChanged>(&body)) {
+        if (changed->state != protocol::ComponentState::joining || !holds) continue;
         report.add(name_of(life.node) + " fell out of its view without a word");
       }
     }

@@ -199,7 +199,8 @@ DirectoryState Directory::snapshot() const {
                               .node = session.node,
                               .application = session.application,
                               .homeless = session.homeless,
-                              .lanes = mutant(Mutant::session_table_not_in_snapshot) ? std::vector<SessionLane>{} : delivered_.snapshot(id)});
+                              .lanes = delivered_.snapshot(id)});
+    if (mutant(Mutant::session_table_not_in_snapshot)) state.sessions.back().lanes.clear();
   }
   state.groups.reserve(groups_.size());
   for (const auto& [name, group] : groups_) {

@@ -398,7 +398,8 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
 
   const std::vector<NodeId> gone = event.left;
   emit(std::move(event));
-  if (state_kept && !mutant(Mutant::failure_not_in_groups)) directory.nodes_left(gone, {next.id.epoch, next.id.number, Lane{}, Seq{}}, out.events);
+  const bool told = state_kept && !mutant(Mutant::failure_not_in_groups);
+  if (told) directory.nodes_left(gone, {next.id.epoch, next.id.number, Lane{}, Seq{}}, out.events);
   const bool somebody_needs_state = std::any_of(next.members.begin(), next.members.end(), [](const Member& m) { return !m.loaded; });
   if (in_view->loaded && stores() && somebody_needs_state) in_view->snapshot = std::make_shared<const DirectoryState>(directory.snapshot());
   if (in_view->loaded) loaded_now();

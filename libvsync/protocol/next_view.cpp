@@ -275,7 +275,7 @@ std::optional<Choice> choose_value(const Config& config, const ChoiceInput& inpu
   if (input.restart && !mutant(Mutant::restart_keeps_the_epoch)) next.id.epoch = {view.id.epoch.number + 1, input.random};
   choice.value.restart = input.restart;
   next.forced = view.forced;
-  if (input.forced) {
+  if (input.forced && !mutant(Mutant::force_not_recorded)) {
     next.forced.push_back(*input.forced);
     next.forced.back().epoch = next.id.epoch;
   }

@@ -1,7 +1,7 @@
 // Broken engines: for each rule that protocol/mutant.hpp can switch off, ordinary seeds run in turn until one fails that passes with the
-// rule. A rule whose fault nobody notices is a rule that the tests don't test. A seed whose engines never ask for the rule passes without it
-// as it does with it, and is not run again. `mutants NAME` hunts for one, `mutants --table` tells of all as a table; with arguments behind
-// the name it is the simulation's command with this rule switched off.
+// rule. A rule whose fault nobody notices is a rule that the tests don't test. A seed whose engines never ask for the rule passes without
+// it as it does with it, and is not run again. `mutants NAME` hunts for one, `mutants --table` tells of all as a table; with arguments
+// behind the name it is the simulation's command with this rule switched off.
 
 #include <sys/mman.h>
 
@@ -57,6 +57,8 @@ struct Hunted {
   std::string failure;
 };
 
+const Rule& rule_of(const Hunted& hunted) { return rules[static_cast<std::size_t>(hunted.rule)]; }
+
 RunResult run_with(Mutant broken, std::uint64_t seed) {
   vsync::protocol::active_mutant = broken;
   return run_seed(draw(seed), seed, Judging::whole);
@@ -103,7 +105,8 @@ void hunt_in(const Block& seeds, Hunted& hunted, unsigned jobs) {
           caught = i;
           hunted.failure = report.failure;
         }
-        return !caught || std::find(ran.begin(), ran.begin() + static_cast<std::ptrdiff_t>(*caught), false) != ran.begin() + static_cast<std::ptrdiff_t>(*caught);
+        // An earlier one may still be under way.
+        return !caught || !std::all_of(ran.begin(), ran.begin() + static_cast<std::ptrdiff_t>(*caught), [](bool one) { return one; });
       });
   hunted.asked += caught ? *caught + 1 : worth_it.size();
   if (caught) hunted.seed = worth_it[*caught];
@@ -117,8 +120,8 @@ std::vector<Hunted> hunt(std::vector<Hunted> all, std::uint64_t budget, unsigned
       if (!open(hunted)) continue;
       hunt_in(seeds, hunted, jobs);
       if (open(hunted)) continue;
-      std::printf("%-30s caught by seed %llu, %llu of which asked for the rule: %.120s\n", rules[static_cast<std::size_t>(hunted.rule)].name,
-                  static_cast<unsigned long long>(hunted.seed), static_cast<unsigned long long>(hunted.asked), hunted.failure.c_str());
+      std::printf("%-30s caught by seed %s, the %s. that asks for the rule: %.120s\n", rule_of(hunted).name,
+                  std::to_string(hunted.seed).c_str(), std::to_string(hunted.asked).c_str(), hunted.failure.c_str());
       std::fflush(stdout);
     }
   }
@@ -136,9 +139,9 @@ std::size_t rule_named(const char* name) {
 void print_table(const std::vector<Hunted>& all) {
   std::printf("| Without | Rule | Seeds (asking for it) | Caught by |\n|---|---|---|---|\n");
   for (const Hunted& hunted : all) {
-    const Rule& rule = rules[static_cast<std::size_t>(hunted.rule)];
-    std::printf("| `%s` | %s: %s | %llu (%llu) | `%s` |\n", rule.name, rule.section, rule.text, static_cast<unsigned long long>(hunted.seed),
-                static_cast<unsigned long long>(hunted.asked), hunted.failure.substr(0, hunted.failure.find(':')).c_str());
+    const Rule& rule = rule_of(hunted);
+    std::printf("| `%s` | %s: %s | %s (%s) | `%s` |\n", rule.name, rule.section, rule.text, std::to_string(hunted.seed).c_str(),
+                std::to_string(hunted.asked).c_str(), hunted.failure.substr(0, hunted.failure.find(':')).c_str());
   }
 }
 
@@ -163,8 +166,8 @@ int main(int argc, char** argv) {
   for (const Hunted& hunted : all) {
     if (hunted.seed != 0) continue;
     ++missed;
-    std::printf("%-30s NOT CAUGHT in %llu seeds, %llu of which asked for the rule\n", rules[static_cast<std::size_t>(hunted.rule)].name,
-                static_cast<unsigned long long>(budget), static_cast<unsigned long long>(hunted.asked));
+    std::printf("%-30s NOT CAUGHT in %s seeds, %s of which ask for the rule\n", rule_of(hunted).name, std::to_string(budget).c_str(),
+                std::to_string(hunted.asked).c_str());
   }
   if (table) print_table(all);
   std::printf("%zu of %zu broken rules not caught\n", missed, all.size());
