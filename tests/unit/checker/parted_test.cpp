@@ -73,7 +73,7 @@ TEST(PartedHistories, AForcedPrimaryStaysOnRecord) {
     Story story = parted(also_the_others);
     View later = forced_view(3, {c});
     story.tell(c, ViewInstalled{.view = later});
-    EXPECT_THAT(story.broken(), ElementsAre("chosen_by_the_old_view")) << "no ballot carries it, and that is all";
+    EXPECT_THAT(story.broken(), ElementsAre("single_primary_chain")) << "no ballot carries it, and that is all";
     later = forced_view(4, {c});
     later.forced.clear();
     story.tell(c, ViewInstalled{.view = later});
