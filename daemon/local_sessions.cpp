@@ -25,8 +25,9 @@ constexpr std::chrono::seconds last_word_kept{2};
 // Publishers wait no longer for a session that takes nothing, however slow it may be.
 constexpr std::chrono::seconds waited_for_max{5};
 constexpr std::chrono::seconds opening_max{10};
-// Records of one chunk, so that no frame grows beyond its bound when thousands of sessions register at once.
-constexpr std::size_t records_max = 1024;
+// Records of one round. Each may become a view that goes to thousands of members: when thousands of sessions join one group at once, no
+// turn may take so long that the other daemons miss this one.
+constexpr std::size_t records_max = 16;
 
 }  // namespace
 
@@ -58,32 +59,31 @@ void LocalSessions::receive(TimePoint now) {
 }
 
 void LocalSessions::submit() {
-  for (std::size_t from = 0; from < proposed_.size(); from += records_max) {
-    const auto begin = proposed_.begin() + static_cast<std::ptrdiff_t>(from);
-    const auto end = proposed_.begin() + static_cast<std::ptrdiff_t>(std::min(from + records_max, proposed_.size()));
-    engine_used_ = true;
-    if (!engine_.submit(now_, {begin, end})) {
-      keep_unsubmitted(proposed_, from);
-      break;
-    }
+  if (proposed_.empty()) return;
+  const auto end = proposed_.begin() + static_cast<std::ptrdiff_t>(std::min(records_max, proposed_.size()));
+  protocol::DirectoryOps records(proposed_.begin(), end);
+  engine_used_ = true;
+  if (engine_.submit(now_, std::move(records))) {
+    proposed_.erase(proposed_.begin(), end);
+  } else {
+    keep_unsubmitted();
   }
-  proposed_.clear();
 }
 
 // What begins (sessions, joins) is asked for again from what we know when there is a primary view; what ends is remembered.
-void LocalSessions::keep_unsubmitted(const protocol::DirectoryOps& ops, std::size_t from) {
-  for (std::size_t i = from; i < ops.size(); ++i) {
-    if (const auto* opening = std::get_if<protocol::OpenSession>(&ops[i])) {
+void LocalSessions::keep_unsubmitted() {
+  for (protocol::DirectoryOp& record : std::exchange(proposed_, {})) {
+    if (const auto* opening = std::get_if<protocol::OpenSession>(&record)) {
       if (Session* session = find(opening->session)) {
         session->submitted = false;
         welcome(*session);
       }
-    } else if (const auto* join = std::get_if<protocol::JoinGroup>(&ops[i])) {
+    } else if (const auto* join = std::get_if<protocol::JoinGroup>(&record)) {
       Session* session = find(join->session);
       if (session == nullptr) continue;
       if (auto known = session->subscriptions.find(join->group); known != session->subscriptions.end()) known->second.submitted = false;
     } else {
-      deferred_.push_back(ops[i]);
+      deferred_.push_back(std::move(record));
     }
   }
 }

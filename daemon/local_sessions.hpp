@@ -9,6 +9,7 @@
 // Nothing an application sends costs anybody but itself: it is checked, bounded, and ends its own session when it is wrong.
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -102,7 +103,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   void ping(Session& session);
   void propose(protocol::DirectoryOp op) { proposed_.push_back(std::move(op)); }
   void propose_open(Session& session);
-  void keep_unsubmitted(const protocol::DirectoryOps& ops, std::size_t from);
+  void keep_unsubmitted();
   void register_all();
 
   // ---- session_requests.cpp
@@ -205,7 +206,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   std::vector<Session*> holding_;   ///< they have held publishes
   std::vector<Session*> unmarked_;  ///< they have something that isn't marked yet, or wait for marks
   bool engine_used_ = false;
-  protocol::DirectoryOps proposed_;
+  std::deque<protocol::DirectoryOp> proposed_;  ///< on the way to the engine, a few in each round
   protocol::DirectoryOps deferred_;  ///< ends of sessions that the directory must learn of once it can
   ByGrade<std::optional<protocol::Marked>> marks_;  ///< of this turn, not told yet
   ByGrade<std::optional<protocol::Marked>> told_;   ///< the last ones

@@ -309,6 +309,7 @@ void LocalSessions::tell_resync() {
 
 void LocalSessions::on(const protocol::Resynced& resynced) {
   flush_marks();
+  keep_unsubmitted();  // it names this daemon's former node
   resynced_ = resynced;
   replay_from_ = std::min(replay_from_.value_or(resynced.last_common), resynced.last_common);
   log_.warning("this node was excluded and comes back as a new one",

@@ -84,8 +84,8 @@ class Holdings:
         return f"rss {self.rss / MIB:.1f} MiB, pss {self.pss / MIB:.1f} MiB, {self.descriptors} descriptors"
 
     def is_back_to(self, baseline):
-        """Within 10 % or 16 MiB, and no descriptor more."""
-        return (self.descriptors <= baseline.descriptors and
+        """Memory within 10 % or 16 MiB, descriptors within 10 %."""
+        return (self.descriptors <= baseline.descriptors * (1 + IDLE_GROWTH_MAX) and
                 all(now - before <= max(IDLE_GROWTH_MAX * before, IDLE_GROWTH_MAX_BYTES)
                     for now, before in ((self.rss, baseline.rss), (self.pss, baseline.pss))))
 

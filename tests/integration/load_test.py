@@ -72,7 +72,7 @@ class LoadTest(ClusterTest):
         return {node: Holdings(lab.pid(node)) for node in lab.nodes}
 
     def assert_memory_comes_back(self, lab, baseline, within_s=SIZES.idle_s):
-        """Nobody does anything: within 10 % or 16 MiB of before, and no descriptor more."""
+        """Nobody does anything: within 10 % or 16 MiB of before, descriptors within 10 %."""
         started = time.monotonic()
 
         def back():
