@@ -76,6 +76,7 @@ constexpr Progress progress[] = {
     {"settles_on_the_connected", settles_on_the_connected}, {"nobody_waits", nobody_waits},
     {"everything_resolved", everything_resolved},           {"same_end", same_end},
     {"fifo_same_end", fifo_same_end},                       {"quiet_when_idle", quiet_when_idle},
+    {"left_out_and_says_so", left_out_and_says_so},
 };
 
 const char* why_not(Needs needs, const Options& options) {

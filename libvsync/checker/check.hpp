@@ -19,6 +19,7 @@ struct Violation {
 /// What must hold once faults have stopped and the system had time to settle.
 struct Liveness {
   std::vector<protocol::NodeId> connected;  ///< the nodes that run and hear each other at the end
+  std::vector<protocol::NodeId> left_out{};  ///< those that run and can't go on, or not with these
   /// No view is installed from here to the end of the trace. Absent: not looked at.
   std::optional<protocol::TimePoint> quiet_from;
 };

@@ -143,4 +143,13 @@ void quiet_when_idle(const History& history, const Liveness& liveness, Report& r
   }
 }
 
+// Who can't go on tells its applications that it is blocked or joining. (DESIGN section 3, "Minority, split, return".)
+void left_out_and_says_so(const History& history, const Liveness& liveness, Report& report) {
+  for (const NodeId& node : liveness.left_out) {
+    const auto index = history.life(node);
+    if (!index || history.lives()[*index].state != protocol::ComponentState::primary) continue;
+    report.add(name_of(node) + " is left out and takes itself for primary");
+  }
+}
+
 }  // namespace vsync::checker

@@ -87,5 +87,6 @@ void nobody_waits(const History& history, const Liveness& liveness, Report& repo
 void everything_resolved(const History& history, const Liveness& liveness, Report& report);
 void same_end(const History& history, const Liveness& liveness, Report& report);
 void quiet_when_idle(const History& history, const Liveness& liveness, Report& report);
+void left_out_and_says_so(const History& history, const Liveness& liveness, Report& report);
 
 }  // namespace vsync::checker

@@ -350,7 +350,7 @@ void Engine::hold_back(TimePoint now, bool on) {
   p.begin(now);
   if (p.holding_back == on) return;
   p.holding_back = on;
-  if (p.in_view) p.in_view->ack_wanted = p.in_view->ack_now = true;
+  if (p.in_view && p.stores()) p.in_view->ack_wanted = p.in_view->ack_now = true;
 }
 
 void Engine::leave(TimePoint now) {

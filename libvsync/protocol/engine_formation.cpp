@@ -141,17 +141,40 @@ std::optional<Engine::Parts::Present> Engine::Parts::present() const {
   return found;
 }
 
+/// Members that live and hear each other, by their reports and this node's own, may go on.
+bool Engine::Parts::living_go_on(const View& view, RankSet living) const {
+  std::vector<RankSet> hears(view.size(), living);
+  for (const Rank one : living) {
+    const NodeId& node = view.at(one).node;
+    if (node == self) continue;
+    const Heartbeat& told = detector.find(node.name)->heartbeat;
+    for (const Rank other : living) {
+      if (!lists(told, view.at(other).node)) hears[one.value].erase(other);
+    }
+  }
+  return largest_connected(view, hears, living).has_value();
+}
+
+/// By their reports, and this node's own.
+bool Engine::Parts::hear_each_other(const std::vector<NodeId>& nodes) const {
+  return std::all_of(nodes.begin(), nodes.end(), [&](const NodeId& node) {
+    if (node == self) return true;
+    const Heartbeat& told = detector.find(node.name)->heartbeat;
+    return std::all_of(nodes.begin(), nodes.end(), [&](const NodeId& other) { return other == node || lists(told, other); });
+  });
+}
+
 void Engine::Parts::try_restart() {
   const View& view = *bound_view();
   auto there = present();
   if (!there) return;
   // What the living can do without the disks is theirs to do.
-  if (may_go_on(view, there->living) || !may_go_on(view, there->ranks)) {
+  if (living_go_on(view, there->living) || !may_go_on(view, there->ranks)) {
     alone_since = now;
     return;
   }
-  // Who comes up a little later may have the longer history.
-  const bool everyone = there->ranks == all_members(view);
+  // Who comes up a little later may have the longer history, and who isn't heard by all yet would have to be admitted afterwards.
+  const bool everyone = there->ranks == all_members(view) && hear_each_other(there->acceptors);
   if (!everyone && now - alone_since < config.suspect_after_min * 2) return;
   if (view.at(there->ranks.front()).node.name != self.name || now < retry_at) return;
   start_ballot(std::move(there->acceptors), true, false);

@@ -124,24 +124,39 @@ std::vector<Heard> Engine::Parts::heard() const {
   return report;
 }
 
-std::optional<RankSet> Engine::Parts::clique() const {
+/// Looked at after each heartbeat of anybody, and read from each once: names are many in large views.
+RankSet Engine::Parts::told_to_hear(Rank rank, const FailureDetector::Peer& peer) {
+  InView::Hears& known = in_view->hears[rank.value];
+  if (known.nonce == peer.nonce) return known.whom;
+  known = {peer.nonce, {}};
+  for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
+    if (lists(peer.heartbeat, in_view->view.members[r].node)) known.whom.insert(Rank{r});
+  }
+  return known.whom;
+}
+
+std::optional<RankSet> Engine::Parts::clique() {
   const View& view = in_view->view;
   const RankSet candidates = unsuspected();
-  std::vector<RankSet> hears(view.size());
+  std::vector<RankSet> hears(view.size(), candidates);
   for (const Rank i : candidates) {
-    if (i == in_view->self) {
-      hears[i.value] = candidates;
-      continue;
-    }
-    const FailureDetector::Peer* peer = detector.find(view.at(i).node.name);
-    for (const Rank j : candidates) {
-      // A member that hasn't told yet whom it hears was connected when the view was formed.
-      if (peer == nullptr || peer->node != view.at(i).node || peer->nonce == 0 || lists(peer->heartbeat, view.at(j).node)) {
-        hears[i.value].insert(j);
-      }
-    }
+    const FailureDetector::Peer* peer = i == in_view->self ? nullptr : detector.find(view.at(i).node.name);
+    // A member that hasn't told yet whom it hears was connected when the view was formed.
+    if (peer != nullptr && peer->node == view.at(i).node && peer->nonce != 0) hears[i.value] = told_to_hear(i, *peer);
   }
   return largest_connected(view, hears, candidates);
+}
+
+/// A set that may go on is heard, and doesn't say in this view or a later one that it doesn't hear this node.
+bool Engine::Parts::is_heard() const {
+  RankSet hearing;
+  for (const Rank rank : unsuspected()) {
+    const NodeId& node = in_view->view.at(rank).node;
+    const FailureDetector::Peer* peer = rank == in_view->self ? nullptr : detector.find(node.name);
+    const bool tells = peer != nullptr && peer->node == node && peer->heartbeat.view >= in_view->view.id;
+    if (!tells || lists(peer->heartbeat, self)) hearing.insert(rank);
+  }
+  return may_go_on(in_view->view, hearing);
 }
 
 bool Engine::Parts::heard_from_primary(TimePoint since) const {
@@ -165,6 +180,11 @@ void Engine::Parts::doubt_what_was_told_before_waking() {
     if (detector.heard_us_since(in_view->view.members[r].node, *woke_at)) heard.insert(Rank{r});
   }
   if (!may_go_on(in_view->view, heard)) doubt_since = woke_at;
+}
+
+void Engine::Parts::note_exclusion(const std::string& name) {
+  Exclusions& record = exclusions[name];
+  record = {recent_exclusions(name) + 1, now};
 }
 
 std::uint32_t Engine::Parts::recent_exclusions(const std::string& name) const {
@@ -234,7 +254,7 @@ void Engine::Parts::evaluate_in_view() {
   if (farewell) return part();
   const bool go_on = may_go_on(v.view, unsuspected());
   if (!go_on && mutant(Mutant::blocked_gives_up)) return rejoin(nullptr);
-  if (v.loaded) become(go_on ? ComponentState::primary : ComponentState::blocked);
+  if (v.loaded) become(go_on && is_heard() ? ComponentState::primary : ComponentState::blocked);
   release_held_back();
   // After a block the members come back one by one: nobody is excluded for being the last of them.
   if (go_on && was_blocked) reunion_until = now + config.suspect_after_min / 2;
@@ -507,7 +527,7 @@ std::string Engine::Parts::waits_for() const {
     if (farewell) return "those that stay to install the view without this daemon";
     if (doubt_since) return "this daemon was paused: waiting for proof that its view still goes on";
     if (component == ComponentState::blocked) {
-      std::string text = "no set that may go on is heard";
+      std::string text = may_go_on(in_view->view, unsuspected()) ? "no set that may go on hears this daemon" : "no set that may go on is heard";
       if (!silent.empty()) text += ": waiting for " + names(silent) + ", which may have gone on";
       if (const auto old = too_old_for(in_view->view); !old.empty()) text += ": a newer vsyncd is needed at " + names(old);
       return text;

@@ -114,7 +114,13 @@ struct InView {
     Seq target;
     TimePoint since;
   };
+  /// Which members one says that it hears, by its heartbeat with this nonce.
+  struct Hears {
+    std::int64_t nonce = 0;
+    RankSet whom;
+  };
   std::vector<std::vector<Lag>> lag;            ///< by lane, by member
+  std::vector<Hears> hears;                     ///< by member
   RankSet congested;                            ///< members that ask publishers to wait
   bool ack_wanted = false;
   bool ack_now = false;
@@ -429,10 +435,15 @@ struct Engine::Parts {
   [[nodiscard]] bool tells_wedged(Rank rank) const;
   [[nodiscard]] RankSet laggards() const;
   [[nodiscard]] std::vector<Heard> heard() const;
-  [[nodiscard]] std::optional<RankSet> clique() const;
   void heed_lease(const NodeId& from, const Heartbeat& heartbeat);
   [[nodiscard]] Duration heartbeat_interval() const;
+  [[nodiscard]] std::optional<RankSet> clique();
+  [[nodiscard]] RankSet told_to_hear(Rank rank, const FailureDetector::Peer& peer);
+  [[nodiscard]] bool is_heard() const;
+  [[nodiscard]] bool living_go_on(const View& view, RankSet living) const;
+  [[nodiscard]] bool hear_each_other(const std::vector<NodeId>& nodes) const;
   [[nodiscard]] bool suspected(Rank rank) const;
+  void note_exclusion(const std::string& name);
   [[nodiscard]] std::uint32_t recent_exclusions(const std::string& name) const;
   [[nodiscard]] std::vector<NodeId> eligible_joiners(RankSet members);
   [[nodiscard]] bool sequencer_stuck() const;

@@ -178,6 +178,8 @@ void Engine::Parts::drive_coordinator() {
     coordinator.reset();
   } else if (coordinator->step() == Coordinator::Step::chosen) {
     const Decision decision{coordinator->view().id, coordinator->value()};
+    const View view = coordinator->view();
+    const bool restart = decision.value.restart;
     std::vector<NodeId> receivers = coordinator->everyone();
     for (const Member& member : decision.value.next.members) {
       if (std::find(receivers.begin(), receivers.end(), member.node) == receivers.end()) receivers.push_back(member.node);
@@ -185,8 +187,11 @@ void Engine::Parts::drive_coordinator() {
     coordinator.reset();
     for (const NodeId& node : receivers) {
       if (node != self) send(node, Decided{{decision}});
-      // A joiner that was asked and couldn't be admitted is watched anew: it costs one view change and not a series of them.
-      if (!decision.value.next.rank_of(node)) mutual_since.erase(node.name);
+      // A joiner that was asked and couldn't be admitted is watched anew, and for longer like one that was excluded: each such attempt has
+      // cost a view change.
+      if (decision.value.next.rank_of(node)) continue;
+      mutual_since.erase(node.name);
+      if (!acceptor_rank(view, node, restart)) note_exclusion(node.name);
     }
     apply(decision);
   }
@@ -324,10 +329,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
       const bool leaves = peer != nullptr && peer->node == member.node && peer->heartbeat.leaving;
       if (leaves) continue;
       lease_may_last = lease_may_last || !detector.gone(member.node);
-      Exclusions& record = exclusions[member.node.name];
-      if (record.count > 0 && now - record.last > exclusions_forgotten_after) record.count = 0;
-      ++record.count;
-      record.last = now;
+      note_exclusion(member.node.name);
     }
   }
   for (const Member& member : next.members) {
@@ -376,6 +378,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   fresh->to_send.resize(outcomes.size());
   fresh->unstored.resize(outcomes.size());
   fresh->lag.assign(outcomes.size(), std::vector<InView::Lag>(next.size(), InView::Lag{Seq{}, now}));
+  fresh->hears.resize(next.size());
   fresh->order_progress.assign(outcomes.size(), now);
   fresh->order_seen.resize(outcomes.size());
   fresh->busier.resize(outcomes.size());

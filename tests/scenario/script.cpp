@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "checker/check.hpp"
+#include "tests/simulation/host_names.hpp"
 
 namespace vsync::scenario {
 

@@ -88,7 +88,7 @@ class Lead {
 }  // namespace
 
 std::optional<Aim> aim_of(std::uint64_t seed) {
-  if (seed < first_aimed_seed) return std::nullopt;
+  if (seed < first_aimed_seed || seed >= first_standing_seed) return std::nullopt;
   return aims()[(seed - first_aimed_seed) / 2 % aims().size()];
 }
 

@@ -34,11 +34,13 @@ struct Arguments {
 };
 
 constexpr const char* usage =
-    "usage: run [--seeds N] [--first F | --seed S | --aimed] [--jobs J] [--verbose] [--keep-going] [--no-shrink]\n"
+    "usage: run [--seeds N] [--first F | --seed S | --aimed | --standing | --herds] [--jobs J] [--verbose] [--keep-going] [--no-shrink]\n"
     "           [--seconds S] [--tail LINES] [--trace FILE] [--faults I,J,...|none] [--json | --pairs]\n"
     "  --seeds N       how many seeds, from --first on (default 2000; or VSYNC_SIMULATION_SEEDS)\n"
     "  --seed S        exactly this one\n"
     "  --aimed         from the first aimed one on: their faults strike at chosen steps of the protocol\n"
+    "  --standing      from the first one on in each of which a fault stands where all others have ended\n"
+    "  --herds         from the first one on in each of which many nodes are started at once\n"
     "  --jobs J        processes (default: one per processor)\n"
     "  --keep-going    don't stop at the first failure\n"
     "  --seconds S     a seed that takes more processor time is a failure (default 60)\n"
@@ -84,6 +86,8 @@ Arguments parse(int argc, char** argv) {
     else if (option == "--first") arguments.first = number(value());
     else if (option == "--seed") arguments.first = number(value()), arguments.seeds = 1;
     else if (option == "--aimed") arguments.first = first_aimed_seed;
+    else if (option == "--herds") arguments.first = first_herd_seed;
+    else if (option == "--standing") arguments.first = first_standing_seed;
     else if (option == "--jobs") arguments.jobs = static_cast<unsigned>(std::clamp<std::uint64_t>(number(value()), 1, 64));
     else if (option == "--seconds") arguments.seconds_per_seed = static_cast<unsigned>(number(value()));
     else if (option == "--tail") arguments.tail = number(value());
@@ -118,6 +122,10 @@ struct Totals {
     sum.ok += one.ok, sum.resent += one.resent, sum.resyncs += one.resyncs;
     sum.settling = std::max(sum.settling, one.settling);
     for (std::size_t kind = 0; kind < fault_kinds; ++kind) sum.faults[kind] += one.faults[kind];
+    for (std::size_t kind = 0; kind < standing_kinds; ++kind) sum.stood[kind] += one.stood[kind];
+    sum.churn = std::max(sum.churn, one.churn);
+    sum.herd_views = std::max(sum.herd_views, one.herd_views);
+    sum.herding = std::max(sum.herding, one.herding);
   }
   void print(double seconds) const {
     std::printf("%llu seeds, %llu failed, %.1f seeds/s\n", static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(failed),
@@ -133,7 +141,14 @@ struct Totals {
     for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
       std::printf(" %s %llu", name_of(static_cast<FaultKind>(kind)), static_cast<unsigned long long>(sum.faults[kind]));
     }
-    std::printf("\n");
+    std::printf("\nstood:");
+    for (std::size_t kind = 0; kind < standing_kinds; ++kind) {
+      std::printf(" %s %llu", name_of(static_cast<StandingKind>(kind)), static_cast<unsigned long long>(sum.stood[kind]));
+    }
+    std::printf("; most view changes at rest meanwhile %llu\n", static_cast<unsigned long long>(sum.churn));
+    if (sum.herd_views == 0) return;
+    std::printf("herds: one view of all after %.1f s of simulated time and %llu views at most\n",
+                std::chrono::duration<double>(sum.herding).count(), static_cast<unsigned long long>(sum.herd_views));
   }
 };
 

@@ -4,17 +4,17 @@
 #include <chrono>
 #include <utility>
 
+#include "tests/simulation/host_names.hpp"
+
 namespace vsync::simulation {
 namespace {
 
 constexpr std::array<const char*, fault_kinds> fault_names = {"crash",  "power_off", "reinstall", "pause", "partition", "split",
                                                               "one_way", "deaf",     "mute",      "cut_link", "reset",  "leave",
                                                               "slow_disk", "crash_all", "lose_side", "full_queue", "disk_error", "hung_disk",
-                                                              "damaged_disk", "force_primary", "discard"};
+                                                              "damaged_disk", "suspend", "slow_reader", "force_primary", "discard"};
 
 }  // namespace
-
-char letter_of(Host host) { return static_cast<char>(host < 26 ? 'a' + host : 'A' + (host - 26)); }
 
 const char* name_of(FaultKind kind) { return fault_names[static_cast<std::size_t>(kind)]; }
 
@@ -29,9 +29,9 @@ std::string to_string(const Fault& fault) {
     text += std::string("on, when a node is ") + name_of(fault.moment->step) + " and still is " + in_milliseconds(fault.moment->after) +
             " later: ";
   }
-  text += name_of(fault.kind) + (turned ? std::string(" of it") : std::string(" ") + letter_of(fault.a));
+  text += name_of(fault.kind) + (turned ? std::string(" of it") : std::string(" ") + host_name(fault.a));
   if (fault.kind == FaultKind::one_way || fault.kind == FaultKind::cut_link || fault.kind == FaultKind::reset) {
-    text += turned ? std::string(" and another") : std::string(" ") + letter_of(fault.b);
+    text += turned ? std::string(" and another") : std::string(" ") + host_name(fault.b);
   }
   if (fault.kind == FaultKind::partition || fault.kind == FaultKind::lose_side || fault.kind == FaultKind::full_queue) {
     text += " side " + std::to_string(fault.side);

@@ -11,9 +11,6 @@
 
 namespace vsync::simulation {
 
-/// The name of a host: a to z, then A to Z.
-[[nodiscard]] char letter_of(Host host);
-
 enum class FaultKind : std::uint8_t {
   crash,         ///< a process is killed, comes back with its disk
   power_off,     ///< a whole host goes silent, comes back with its disk
@@ -34,6 +31,8 @@ enum class FaultKind : std::uint8_t {
   disk_error,    ///< the next write of a host fails, and all others for a while: its daemon stops, and comes back when the disk works
   hung_disk,     ///< no write of a host ends
   damaged_disk,  ///< a process is killed and doesn't start with what it finds: it comes back when an operator has moved that away
+  suspend,       ///< a host sleeps, and its clock goes on, now and then by more than has passed
+  slow_reader,   ///< an application reads more slowly than others publish: its daemon asks all publishers to wait
   force_primary, ///< an operator's command, at the first host from there on that takes it
   discard,       ///< an operator's command, at each host of a history that a forced primary has parted
   count_,

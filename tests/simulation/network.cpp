@@ -14,9 +14,11 @@ Network::Network(std::size_t hosts, NetworkOptions options, Random random, Sched
       schedule_(schedule),
       owner_(owner),
       cuts_(hosts * hosts),
+      barred_(hosts * hosts),
       full_(hosts * hosts),
       pairs_(hosts * hosts),
-      channels_(hosts * hosts * 2) {}
+      channels_(hosts * hosts * 2),
+      processes_(hosts) {}
 
 void Network::send(Host from, Host to, FramePtr frame, bool bulk) {
   if (filter && filter(from, to, frame)) return;
@@ -30,11 +32,15 @@ void Network::put_under_way(Host from, Host to, FramePtr frame, bool bulk) {
   Duration delay = random_.between(options_.delay_min, bulk ? std::max(options_.delay_max, options_.bulk_delay_max) : options_.delay_max);
   if (random_.chance(options_.spike_permille)) delay += random_.between(Duration{}, options_.spike_max);
   Channel& path = channel(from, to, bulk);
+  if (bulk && (options_.slow_host == from || options_.slow_host == to)) {
+    path.free_at = std::max(path.free_at, schedule_.now()) + time_on_slow_link(*frame);
+    delay += path.free_at - schedule_.now();
+  }
   path.last_arrival = std::max(path.last_arrival, schedule_.now() + delay);
   const std::uint64_t connection = pair(from, to).connection;
-  schedule_.at(path.last_arrival, [this, from, to, bulk, connection, frame = std::move(frame)] {
+  schedule_.at(path.last_arrival, [this, from, to, bulk, connection, process = processes_[to], frame = std::move(frame)] {
     const Pair& now = pair(from, to);
-    if (!now.connected || now.connection != connection) return;
+    if (!now.connected || now.connection != connection) return come_late(to, frame, process);
     Channel& here = channel(from, to, bulk);
     if (!open(from, to) || !owner_.powered(to) || !here.stalled.empty()) {
       here.stalled.push_back(frame);
@@ -45,16 +51,41 @@ void Network::put_under_way(Host from, Host to, FramePtr frame, bool bulk) {
   });
 }
 
+Duration Network::time_on_slow_link(const protocol::Frame& frame) const {
+  std::uint64_t bytes = protocol::Chunk::overhead_bytes;
+  if (const auto* data = std::get_if<protocol::Data>(&frame.body)) {
+    for (const protocol::Chunk& chunk : data->chunks) bytes += chunk.bytes();
+  }
+  return Duration(std::chrono::seconds(1)) / static_cast<std::int64_t>(options_.slow_bytes_per_second) * static_cast<std::int64_t>(bytes);
+}
+
+// The receiver's library had them already, and gives them when it comes to that connection.
+void Network::come_late(Host to, FramePtr frame, std::uint64_t process) {
+  if (options_.late_permille == 0 || !random_.chance(options_.late_permille)) return;
+  schedule_.after(random_.between(Duration{}, options_.late_max), [this, to, process, frame = std::move(frame)] {
+    if (owner_.running(to) && processes_[to] == process) owner_.receive(to, frame);
+  });
+}
+
+void Network::woke(Host host) {
+  for (Host peer = 0; peer < hosts_; ++peer) {
+    if (peer != host && open(peer, host)) flush_stalled(peer, host);
+  }
+}
+
 void Network::mend(Host from, Host to) {
   int& cuts = cuts_[index(from, to)];
-  if (cuts > 0 && --cuts == 0) flush_stalled(from, to);
+  if (cuts > 0 && --cuts == 0 && open(from, to)) flush_stalled(from, to);
 }
 
 void Network::mend_all() {
   std::fill(full_.begin(), full_.end(), 0);
   for (Host from = 0; from < hosts_; ++from) {
     for (Host to = 0; to < hosts_; ++to) {
-      if (std::exchange(cuts_[index(from, to)], 0) > 0) flush_stalled(from, to);
+      const bool was_open = open(from, to);
+      cuts_[index(from, to)] = 0;
+      barred_[index(from, to)] = false;
+      if (!was_open) flush_stalled(from, to);
     }
   }
 }
@@ -72,6 +103,7 @@ void Network::flush_stalled(Host from, Host to) {
 }
 
 void Network::started(Host host) {
+  ++processes_[host];
   for (Host peer = 0; peer < hosts_; ++peer) {
     if (peer == host) continue;
     if (pair(host, peer).connected) disconnect(host, peer);  // with the process before: nobody had noticed yet

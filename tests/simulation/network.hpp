@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "protocol/frames.hpp"
@@ -32,6 +33,10 @@ struct NetworkOptions {
   std::uint32_t duplicate_permille = 0;
   std::uint32_t spike_permille = 0;      ///< frames that take much longer, and all behind them
   protocol::Duration spike_max = std::chrono::milliseconds(400);
+  std::uint32_t late_permille = 0;       ///< of the frames of a broken connection: they come after all, behind those of the next one
+  protocol::Duration late_max = std::chrono::milliseconds(500);
+  std::optional<Host> slow_host{};       ///< whose links carry so many bytes of bulk in a second
+  std::uint64_t slow_bytes_per_second = 0;
 };
 
 /// What the network asks and tells the hosts.
@@ -54,6 +59,8 @@ class Network {
   void started(Host host);
   /// A process ended. With `powered` its kernel resets the connections at once, else the others notice by silence.
   void ended(Host host, bool powered);
+  /// A host whose kernel had been silent answers again.
+  void woke(Host host);
   /// Breaks a connection, losing what is under way.
   void reset(Host a, Host b);
 
@@ -61,10 +68,12 @@ class Network {
   void cut(Host from, Host to) { ++cuts_[index(from, to)]; }
   void mend(Host from, Host to);
   void mend_all();
+  /// Cuts one direction until mend_all(), whatever other cuts end meanwhile.
+  void bar(Host from, Host to) { barred_[index(from, to)] = true; }
   /// Bulk frames of one direction are dropped until `empty_queue`.
   void fill_queue(Host from, Host to) { ++full_[index(from, to)]; }
   void empty_queue(Host from, Host to) { full_[index(from, to)] = std::max(0, full_[index(from, to)] - 1); }
-  [[nodiscard]] bool open(Host from, Host to) const { return cuts_[index(from, to)] == 0; }
+  [[nodiscard]] bool open(Host from, Host to) const { return cuts_[index(from, to)] == 0 && !barred_[index(from, to)]; }
   [[nodiscard]] bool connected(Host a, Host b) const { return pair(a, b).connected; }
 
   NetworkOptions& options() { return options_; }
@@ -73,6 +82,7 @@ class Network {
 
  private:
   struct Channel {
+    protocol::TimePoint free_at{};  ///< of a slow link
     protocol::TimePoint last_arrival{};
     std::deque<FramePtr> stalled;
   };
@@ -89,6 +99,8 @@ class Network {
   Channel& channel(Host from, Host to, bool bulk) { return channels_[index(from, to) * 2 + (bulk ? 1 : 0)]; }
 
   void put_under_way(Host from, Host to, FramePtr frame, bool bulk);
+  void come_late(Host to, FramePtr frame, std::uint64_t process);
+  [[nodiscard]] protocol::Duration time_on_slow_link(const protocol::Frame& frame) const;
   void flush_stalled(Host from, Host to);
   void dial_later(Host a, Host b);
   void dial(Host a, Host b);
@@ -102,9 +114,11 @@ class Network {
   Schedule& schedule_;
   Hosts& owner_;
   std::vector<int> cuts_;
+  std::vector<bool> barred_;
   std::vector<int> full_;
   std::vector<Pair> pairs_;
   std::vector<Channel> channels_;
+  std::vector<std::uint64_t> processes_;  ///< counts the starts at each host
 };
 
 }  // namespace vsync::simulation

@@ -19,11 +19,11 @@ Node::Node(Host host, std::string name, NodeOptions options, protocol::Config co
 
 TimePoint Node::local(TimePoint world) const {
   const std::int64_t ns = world.time_since_epoch().count();
-  return TimePoint(Duration(ns + ns / 1'000'000 * options_.drift_ppm));
+  return TimePoint(Duration(ns + ns / 1'000'000 * options_.drift_ppm) + ahead_);
 }
 
 TimePoint Node::world(TimePoint local) const {
-  const std::int64_t ns = local.time_since_epoch().count();
+  const std::int64_t ns = (local - ahead_).time_since_epoch().count();
   TimePoint found(Duration(ns - ns / 1'000'000 * options_.drift_ppm));
   for (int i = 0; i < 2; ++i) found += local - this->local(found);
   while (this->local(found) < local) found += std::chrono::microseconds(1);
@@ -84,9 +84,10 @@ void Node::pause() {
   paused_at_ = around_.schedule.now();
 }
 
-void Node::resume() {
+void Node::resume(Duration ahead) {
   if (!running() || !paused_) return;
   paused_ = false;
+  ahead_ += ahead;
   tap_->resumed(around_.trace, around_.schedule.now(), around_.schedule.now() - paused_at_);
   // A woken process looks at its timers or at its sockets first.
   if (random_.chance(500)) run([this](TimePoint now) { engine_->on_tick(now); });
@@ -118,6 +119,14 @@ void Node::leave() {
 
 void Node::bootstrap() {
   feed([this](TimePoint now) { (void)engine_->bootstrap(now); });
+}
+
+void Node::set_wall_clock(Duration wall) {
+  if (running()) engine_->on_wall_clock(wall);
+}
+
+void Node::hold_back(bool on) {
+  feed([this, on](TimePoint now) { engine_->hold_back(now, on); });
 }
 
 bool Node::force_primary() {

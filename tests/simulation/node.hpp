@@ -53,7 +53,10 @@ class Node {
   void reconfigure(protocol::Config config);  ///< for the next start too
   void kill();  ///< the process ends at once
   void pause();
-  void resume();
+  /// `ahead`: by how much its host's clock has gone ahead of time meanwhile.
+  void resume(protocol::Duration ahead = {});
+  void set_wall_clock(protocol::Duration wall);
+  void hold_back(bool on);
 
   void receive(FramePtr frame);
   void link_changed(const std::string& peer, protocol::LinkState state);
@@ -111,6 +114,7 @@ class Node {
   std::optional<protocol::TimePoint> armed_for_;
   std::uint32_t ticks_at_once_ = 0;
   protocol::TimePoint last_tick_{};
+  protocol::Duration ahead_{};  ///< its clock, of time as it began with
   bool paused_ = false;
   protocol::TimePoint paused_at_{};
   bool leaving_ = false;

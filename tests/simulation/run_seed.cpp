@@ -1,7 +1,9 @@
 #include "tests/simulation/run_seed.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <set>
+#include <string>
 
 #include "tests/simulation/in_part.hpp"
 #include "tests/simulation/world.hpp"
@@ -16,9 +18,13 @@ namespace {
 
 constexpr std::uint64_t inputs_min = 1200;  ///< a small cluster with little load runs longer
 constexpr Duration settle_bound = 60s;
+constexpr Duration herd_bound = 10s;
+constexpr std::uint64_t herd_views_max = 3;
 constexpr Duration idle = 5s;
 constexpr Duration work_after_heal = 500ms;
 constexpr Duration patience_with_a_disk = 10s;
+constexpr std::uint64_t admissions_while_intervals_grow = 6;
+constexpr Duration exclusions_forgotten_after = 60s;
 
 void count(const World& world, const checker::Trace& trace, RunResult& result) {
   result.inputs = world.inputs();
@@ -37,17 +43,105 @@ void count(const World& world, const checker::Trace& trace, RunResult& result) {
   result.view_changes = views.size();
 }
 
-/// Runs until the world has settled; tells what stands in the way if it doesn't.
-bool settle(World& world, RunResult& result) {
+/// Runs until nothing stands in the way of rest; tells what does if that doesn't end.
+bool settle(World& world, const std::string& property, const std::function<std::string()>& obstacle, RunResult& result) {
   const TimePoint begin = world.schedule().now();
-  const bool done = world.run_until(begin + settle_bound, [&] { return world.settled(); });
+  const bool done = world.run_until(begin + settle_bound, [&] { return obstacle().empty(); });
   result.settling = std::max(result.settling, Duration(world.schedule().now() - begin));
   if (world.stuck()) {
     result.violations.push_back({"progress", "an engine asks for ticks at one moment without end"});
   } else if (!done && !world.may_stand_still()) {
-    result.violations.push_back({"settles", "60 s after the last fault: " + world.unsettled() + " (" + world.what_each_waits_for() + ")"});
+    result.violations.push_back({property, "60 s after the last fault: " + obstacle() + " (" + world.what_each_waits_for() + ")"});
   }
   return done;
+}
+
+bool settle(World& world, RunResult& result) {
+  return settle(world, "settles", [&] { return world.unsettled(); }, result);
+}
+
+std::uint64_t views_since(const World& world, TimePoint since) {
+  std::set<protocol::ViewId> views;
+  for (const checker::TraceEvent& event : world.trace().events) {
+    const auto* installed = std::get_if<checker::ViewInstalled>(&event.body);
+    if (installed != nullptr && event.time >= since) views.insert(installed->view.id);
+  }
+  return views.size();
+}
+
+/// All nodes are started at once, several times, and must be in one view of all soon, in few steps.
+bool start_herds(World& world, std::uint32_t starts, RunResult& result) {
+  for (std::uint32_t i = 0; i < starts; ++i) {
+    if (i > 0) world.restart_all();
+    const TimePoint begin = world.schedule().now();
+    const bool done = world.run_until(begin + herd_bound, [&] { return world.scattered().empty(); });
+    const std::uint64_t views = views_since(world, begin);
+    if (!done) result.violations.push_back({"herd_starts", "10 s after start " + std::to_string(i + 1) + ": " + world.scattered()});
+    if (views > herd_views_max) {
+      result.violations.push_back({"herd_starts", std::to_string(views) + " views in start " + std::to_string(i + 1)});
+    }
+    result.herd_views = std::max(result.herd_views, views);
+    result.herding = std::max(result.herding, Duration(world.schedule().now() - begin));
+    if (!done) return false;
+    world.run_for(work_after_heal);
+  }
+  return !world.stuck();
+}
+
+/// Some work, and then rest: of all.
+bool work_and_settle(World& world, RunResult& result) {
+  world.publish_again();
+  world.run_for(work_after_heal);
+  world.stop_publishing();
+  return !world.stuck() && settle(world, result);
+}
+
+/// View changes that a member of changing fortune may cost in that time: it is admitted, gets its weight and is excluded again, each time
+/// that the growing interval of its admission is over; and the intervals begin anew when an exclusion is forgotten.
+std::uint64_t churn_bound(const protocol::Config& config, Duration time) {
+  const auto times = [&](Duration interval) { return static_cast<std::uint64_t>(time / interval); };
+  return 3 * (admissions_while_intervals_grow + times(exclusions_forgotten_after) + times(config.admit_after * 16));
+}
+
+/// All is healed but one fault: those that it leaves connected come to rest in one view, and stay so. False: not live.
+bool stand(World& world, const SwarmOptions& options, RunResult& result) {
+  if (options.standing->after_rest) {
+    world.heal();
+    if (!work_and_settle(world, result)) return false;
+    world.publish_again();
+    world.run_for(work_after_heal);
+  }
+  if (!world.stand(*options.standing)) return true;
+  ++result.stood[static_cast<std::size_t>(options.standing->kind)];
+  const std::string what = world.standing()->text() + " for good: ";
+  const auto rests = [&] {
+    return settle(world, "settles_in_part", [&] {
+      const std::string obstacle = world.unsettled_apart();
+      return obstacle.empty() ? obstacle : what + obstacle;
+    }, result);
+  };
+  world.publish_again();
+  world.run_for(work_after_heal);
+  world.stop_publishing();
+  if (world.stuck() || !rests()) return false;
+  // A newer version is spoken once who is missing is waited for no longer.
+  if (options.upgrades) world.run_for(options.config.raise_after + work_after_heal);
+  if (options.upgrades && !rests()) return false;
+  const TimePoint quiet_from = world.schedule().now();
+  world.run_for(options.standing->watched);
+  const std::uint64_t views = views_since(world, quiet_from);
+  result.churn = std::max(result.churn, views);
+  if (const std::uint64_t most = churn_bound(options.config, options.standing->watched); views > most) {
+    result.violations.push_back({"no_churn", what + std::to_string(views) + " view changes, more than " + std::to_string(most)});
+  }
+  if (world.standing()->unsteady() && !rests()) return false;
+  for (Node& node : world.nodes()) node.note_log();
+  for (const checker::Violation& violation :
+       checker::check(world.trace(), {.lease = options.config.lease, .liveness = world.liveness_apart(quiet_from)})) {
+    result.violations.push_back({violation.property, what + violation.text});
+  }
+  world.fall();
+  return !world.stuck() && result.violations.empty();
 }
 
 /// After everything has settled: one node dies for good, and the rest, which may go on without it, must settle once more.
@@ -74,7 +168,7 @@ bool one_disk_hangs(World& world, const SwarmOptions& options, RunResult& result
   };
   const Host host = world.inputs() % world.nodes().size();
   world.hang_disk(host, true);
-  world.go_on_publishing();
+  world.publish_again();
   world.run_for(options.config.lag_exclude_after + patience_with_a_disk);
   const std::uint64_t before = ok();
   world.run_for(patience_with_a_disk);
@@ -108,16 +202,20 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed, Judging judg
   World world(options, seed);
   const TimePoint begin = world.schedule().now();
   world.begin();
-  world.run_for(options.fault_phase);
-  while (world.inputs() < inputs_min && !world.stuck()) world.run_for(1s);
+  bool live = true;
+  if (options.herd_starts > 0) {
+    live = start_herds(world, options.herd_starts, result);
+  } else {
+    world.run_for(options.fault_phase);
+    while (world.inputs() < inputs_min && !world.stuck()) world.run_for(1s);
+  }
+  live = live && !world.stuck() && (!options.standing || stand(world, options, result));
   world.heal();
-  world.run_for(work_after_heal);
-  world.stop_publishing();
+  live = live && work_and_settle(world, result);
 
   Duration lease = options.config.lease;
   for (const Reload& reload : options.reloads) lease = std::max(lease, reload.config.lease);
   checker::Options checks{.lease = lease, .liveness = std::nullopt};
-  bool live = !world.stuck() && settle(world, result);
   if (live && options.one_disk_hangs_at_the_end) live = one_disk_hangs(world, options, result);
   if (live && options.one_dies_at_the_end) live = one_dies(world, result);
   if (live) {

@@ -24,6 +24,10 @@ struct RunResult {
   std::uint64_t published = 0, ok = 0, resent = 0, resyncs = 0;
   std::array<std::uint64_t, fault_kinds> faults{};
   Strikes strikes{};
+  std::array<std::uint64_t, standing_kinds> stood{};
+  std::uint64_t churn = 0;                     ///< view changes while a fault stood, after those that it left connected had come to rest
+  std::uint64_t herd_views = 0;                ///< of one start of all at once, at most
+  protocol::Duration herding{};                ///< simulated time that it took, at most
   std::uint64_t in_vain = 0;                   ///< faults that waited for a moment that never came; see World
   protocol::Duration node_time{};              ///< simulated time, of all hosts together
   protocol::Duration settling{};               ///< simulated time from the end of the faults to a settled system

@@ -1,10 +1,12 @@
 #include "tests/simulation/session.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "protocol/audit.hpp"
 #include "protocol/directory.hpp"
+#include "tests/simulation/host_names.hpp"
 
 namespace vsync::simulation {
 
@@ -12,7 +14,7 @@ using protocol::Level;
 using protocol::Outcome;
 
 namespace {
-constexpr std::size_t group_names = 4;
+constexpr std::array<const char*, 4> group_names = {"group0", "news.*", "group2", ">"};  // exact topics, and patterns
 constexpr std::uint32_t patience_max = 12;  ///< acts without an answer before it tries another daemon
 constexpr std::size_t unresolved_max = 24;  ///< runs; not more than the directory keeps for retries
 }  // namespace
@@ -157,7 +159,7 @@ bool Session::leave_group(std::deque<Node>& nodes, const std::string& group) {
 }
 
 void Session::change_groups(std::deque<Node>& nodes) {
-  const std::string group = "group" + std::to_string(random_.below(group_names));
+  const std::string group = group_names[random_.below(group_names.size())];
   if (groups_.contains(group)) {
     leave_group(nodes, group);
   } else {
@@ -209,7 +211,7 @@ std::string Session::waits_for() const {
                      std::to_string(unresolved_.front().first_n) + ", " + (unresolved_.front().sent ? "sent, " : "not sent, ");
   if (!home_) return text + "without a daemon";
   text += state_ == State::open ? "open at " : "opening at ";
-  text += letter_of(*home_);
+  text += host_name(*home_);
   return wait_for_writable_ ? text + ", waiting for Writable" : text;
 }
 

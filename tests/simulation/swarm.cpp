@@ -4,6 +4,7 @@
 #include <array>
 
 #include "tests/simulation/aim.hpp"
+#include "tests/simulation/host_names.hpp"
 
 namespace vsync::simulation {
 namespace {
@@ -195,11 +196,12 @@ void draw_votes(SwarmOptions& options, Random random) {
   if (random.chance(150)) options.config.min_weight = static_cast<std::uint32_t>(random.between(1, std::max(most, 1u)));
 }
 
-/// Disks that fail, hang, or give back something else than was written. Seldom so many that the others can't do without them.
-void draw_disks(SwarmOptions& options, Random random) {
+/// Disks that fail, hang, or give back something else than was written. Seldom, and only if `may_be_needed`, so many that the others can't do
+/// without them.
+void draw_disks(SwarmOptions& options, bool may_be_needed, Random random) {
   if (!random.chance(200)) return;
   constexpr std::array kinds = {FaultKind::disk_error, FaultKind::hung_disk, FaultKind::damaged_disk};
-  const bool needed_or_not = random.chance(100);
+  const bool needed_or_not = random.chance(100) && may_be_needed;
   if (random.chance(300)) options.config.lag_exclude_after = 2s;
   for (std::uint64_t i = random.between(1, 5); i > 0; --i) {
     Fault fault;
@@ -249,24 +251,95 @@ void draw_operators(SwarmOptions& options, Random random) {
   }
 }
 
+// A generator of its own, too.
+void draw_clocks_and_links(SwarmOptions& options, Random random) {
+  options.wall_clocks_jump = random.chance(200);
+  if (options.nodes.size() > 1 && random.chance(100)) options.network.late_permille = static_cast<std::uint32_t>(random.between(50, 500));
+  if (random.chance(60)) {
+    options.network.spike_permille = static_cast<std::uint32_t>(random.between(1, 3));
+    options.network.spike_max = random.between(Duration(1s), Duration(4s));
+  }
+  if (options.payload_max <= 64 && random.chance(60)) {
+    options.network.slow_host = random.below(options.nodes.size());
+    options.network.slow_bytes_per_second = random.between(30'000, 300'000);
+    options.config.window_bytes = std::min<std::uint64_t>(options.config.window_bytes, 16'384);  // what waits there is gone in seconds
+  }
+  if (!random.chance(200)) return;
+  for (std::uint64_t i = random.between(1, 4); i > 0; --i) {
+    Fault fault;
+    fault.at = random.between(Duration(500ms), options.fault_phase);
+    fault.kind = random.chance(500) ? FaultKind::suspend : FaultKind::slow_reader;
+    fault.a = random.below(options.nodes.size());
+    fault.side = random.next() & 1;
+    fault.lasts = random.chance(500) ? random.between(10ms, 800ms) : random.between(500ms, 5s);
+    options.faults.push_back(fault);
+  }
+}
+
+// A generator of its own, too.
+void draw_standing(SwarmOptions& options, Random random) {
+  StandingFault fault;
+  fault.kind = static_cast<StandingKind>(random.below(standing_kinds));
+  fault.after_rest = random.chance(300);
+  fault.connections_last = random.chance(300);
+  fault.period = random.between(Duration(100ms), Duration(1s));
+  fault.write_max = random.chance(500) ? random.between(Duration(100ms), Duration(2s)) : random.between(Duration(2s), Duration(8s));
+  // Longer than the longest interval after which an admission could be tried.
+  fault.watched = options.config.admit_after * 16 + options.config.suspect_after_max;
+  const bool unsteady = fault.kind == StandingKind::flapping || fault.kind == StandingKind::slow_disk;
+  if (random.chance(unsteady ? 250 : 50)) fault.watched = 120s;
+  fault.choice = random.next();
+  options.standing = fault;
+}
+
+constexpr std::array<std::size_t, 3> herd_sizes = {16, 32, 9};
+constexpr std::uint32_t herds_permille = 2;
+
+/// Many nodes, which are all started at once, several times. They cost much and do little: few seeds are so, with few sessions.
+SwarmOptions draw_herd(std::size_t size, Random random) {
+  SwarmOptions options;
+  options.nodes.resize(size);
+  const bool drifting = random.chance(500);
+  for (NodeOptions& node : options.nodes) {
+    if (drifting) node.drift_ppm = static_cast<std::int64_t>(random.below(1001)) - 500;
+    node.starts_after = random.between(0ms, 50ms);
+  }
+  if (random.chance(300)) options.network.delay_max = 20ms;
+  if (random.chance(200)) options.network.loss_permille = static_cast<std::uint32_t>(random.between(1, 10));
+  if (random.chance(300)) options.write_max = 50ms;
+  options.sessions = random.between(1, 3);
+  options.act_every = 100ms;
+  options.herd_starts = static_cast<std::uint32_t>(random.between(2, 3));
+  return options;
+}
+
 }  // namespace
 
 SwarmOptions draw(std::uint64_t seed) {
+  Random herds(seed ^ 0x68657264'73000000);
+  if (seed >= first_herd_seed) return draw_herd(herd_sizes[(seed - first_herd_seed) % herd_sizes.size()], herds);
+  if (seed < first_aimed_seed && herds.chance(herds_permille)) return draw_herd(herd_sizes[herds.below(herd_sizes.size())], herds.fork());
   Random random(seed ^ 0x73776172'6d000000);
   SwarmOptions options;
   draw_nodes(options, random);
+  Random standing(seed ^ 0x7374616e'64696e67);
+  if (seed >= first_standing_seed && options.nodes.size() < 3) options.nodes.resize(3 + standing.below(3));
+  // Who may go on under a fault that stands is told from the views in force: nobody changes the votes meanwhile, or replaces a history.
+  const bool stands = options.nodes.size() >= 3 && (standing.chance(250) || seed >= first_standing_seed);
   draw_config(options, random);
   draw_network(options, random);
   draw_load(options, random);
   draw_faults(options, random);
   if (seed % 2 == 1) draw_lossy(options, random);
   draw_upgrades(options, Random(seed ^ 0x75706772'61646500));
-  draw_disks(options, Random(seed ^ 0x6469736b'73000000));
-  draw_operators(options, Random(seed ^ 0x6f706572'61746f72));
-  draw_votes(options, Random(seed ^ 0x766f7465'73000000));
+  draw_disks(options, !stands, Random(seed ^ 0x6469736b'73000000));
+  if (!stands) draw_operators(options, Random(seed ^ 0x6f706572'61746f72));
+  if (!stands) draw_votes(options, Random(seed ^ 0x766f7465'73000000));
+  draw_clocks_and_links(options, Random(seed ^ 0x636c6f63'6b730000));
   std::stable_sort(options.faults.begin(), options.faults.end(), [](const Fault& x, const Fault& y) { return x.at < y.at; });
   if (const auto aim = aim_of(seed)) take_aim(*aim, options, random);
-  draw_reloads(options, Random(seed ^ 0x72656c6f'61640000));
+  if (!stands) draw_reloads(options, Random(seed ^ 0x72656c6f'61640000));
+  if (stands) draw_standing(options, standing.fork());
   return options;
 }
 
@@ -274,22 +347,30 @@ std::string describe(const SwarmOptions& options) {
   std::string text = std::to_string(options.nodes.size()) + " nodes" + (options.bootstrap ? " (bootstrapped)" : "");
   for (std::size_t i = 0; i < options.nodes.size(); ++i) {
     const NodeOptions& node = options.nodes[i];
-    if (node.weight != 1) text += std::string(", ") + letter_of(i) + " weighs " + std::to_string(node.weight);
-    if (node.witness) text += std::string(", ") + letter_of(i) + " is a witness";
-    if (!node.tie_breaker.empty()) text += std::string(", ") + letter_of(i) + " wants ties broken by " + node.tie_breaker;
+    if (node.weight != 1) text += ", " + host_name(i) + " weighs " + std::to_string(node.weight);
+    if (node.witness) text += ", " + host_name(i) + " is a witness";
+    if (!node.tie_breaker.empty()) text += ", " + host_name(i) + " wants ties broken by " + node.tie_breaker;
   }
   if (options.config.min_weight > 1) text += ", at least " + std::to_string(options.config.min_weight) + " of weight";
   if (options.upgrades) text += ", upgraded on the way";
   for (const Reload& reload : options.reloads) {
     text += ", configured anew from " + in_milliseconds(reload.at) + " on";
-    if (reload.without) text += std::string(" without ") + static_cast<char>('a' + *reload.without);
+    if (reload.without) text += " without " + host_name(*reload.without);
   }
   if (options.operated) text += ", operated";
+  if (options.herd_starts > 0) text += ", all started at once " + std::to_string(options.herd_starts) + " times";
+  if (options.standing) text += std::string(", ") + name_of(options.standing->kind) + " for good";
+  if (options.standing && options.standing->after_rest) text += " after all had come together";
   text += ", " + std::to_string(options.sessions) + " sessions acting every " + in_milliseconds(options.act_every);
   text += ", suspicion after " + in_milliseconds(options.config.suspect_after_min);
   text += ", delay up to " + in_milliseconds(options.network.delay_max);
   if (options.network.loss_permille > 0) text += ", loss " + std::to_string(options.network.loss_permille) + "/1000";
   if (options.network.duplicate_permille > 0) text += ", repetition " + std::to_string(options.network.duplicate_permille) + "/1000";
+  if (options.network.late_permille > 0) text += ", late " + std::to_string(options.network.late_permille) + "/1000";
+  if (options.network.slow_host) {
+    text += ", " + std::to_string(options.network.slow_bytes_per_second / 1000) + " kB/s at " + host_name(*options.network.slow_host);
+  }
+  if (options.wall_clocks_jump) text += ", wall clocks jump";
   if (options.network.spike_permille > 0) text += ", spikes " + std::to_string(options.network.spike_permille) + "/1000";
   return text;
 }

@@ -11,6 +11,7 @@
 #include "tests/simulation/fault.hpp"
 #include "tests/simulation/network.hpp"
 #include "tests/simulation/random.hpp"
+#include "tests/simulation/standing.hpp"
 
 namespace vsync::simulation {
 
@@ -52,8 +53,16 @@ struct SwarmOptions {
   std::vector<Fault> faults;
   std::vector<Reload> reloads;
   bool one_disk_hangs_at_the_end = false;  ///< after everything has settled, and the others must go on
+  bool wall_clocks_jump = false;
+  std::uint32_t herd_starts = 0;     ///< instead of faults: all nodes are started at once so often, with their disks
+  std::optional<StandingFault> standing;  ///< before all is healed, all but this is
   bool one_dies_at_the_end = false;  ///< after everything has settled, a node dies for good and the rest must settle again
 };
+
+/// Seeds from here on have a fault that stands,
+inline constexpr std::uint64_t first_standing_seed = 2'000'000'000;
+/// and those from here on are herds of 16, 32 and 9 nodes in turn.
+inline constexpr std::uint64_t first_herd_seed = 3'000'000'000;
 
 [[nodiscard]] SwarmOptions draw(std::uint64_t seed);
 [[nodiscard]] std::string describe(const SwarmOptions& options);

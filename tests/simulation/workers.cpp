@@ -47,9 +47,11 @@ std::string line_of(const RunResult& result) {
   std::string line = "E " + std::to_string(result.inputs) + " " + std::to_string(result.views) + " " + std::to_string(result.delivered) +
                      " " + std::to_string(result.published) + " " + std::to_string(result.ok) + " " + std::to_string(result.resent) + " " +
                      std::to_string(result.resyncs) + " " + std::to_string(result.view_changes) + " " +
-                     std::to_string(result.in_vain) + " " +
-                     std::to_string(result.node_time.count()) + " " + std::to_string(result.settling.count());
+                     std::to_string(result.in_vain) + " " + std::to_string(result.churn) + " " + std::to_string(result.herd_views) + " " +
+                     std::to_string(result.node_time.count()) + " " + std::to_string(result.settling.count()) + " " +
+                     std::to_string(result.herding.count());
   for (const std::uint64_t faults : result.faults) line += " " + std::to_string(faults);
+  for (const std::uint64_t stood : result.stood) line += " " + std::to_string(stood);
   for (const auto& step : result.strikes) {
     for (const std::uint64_t strikes : step) line += " " + std::to_string(strikes);
   }
@@ -72,12 +74,14 @@ SeedReport report_of(std::uint64_t seed, const std::string& line) {
   };
   RunResult& counts = report.counts;
   for (std::uint64_t* field : {&counts.inputs, &counts.views, &counts.delivered, &counts.published, &counts.ok, &counts.resent,
-                               &counts.resyncs, &counts.view_changes, &counts.in_vain}) {
+                               &counts.resyncs, &counts.view_changes, &counts.in_vain, &counts.churn, &counts.herd_views}) {
     *field = number();
   }
   counts.node_time = protocol::Duration(static_cast<std::int64_t>(number()));
   counts.settling = protocol::Duration(static_cast<std::int64_t>(number()));
+  counts.herding = protocol::Duration(static_cast<std::int64_t>(number()));
   for (std::uint64_t& faults : counts.faults) faults = number();
+  for (std::uint64_t& stood : counts.stood) stood = number();
   for (auto& step : counts.strikes) {
     for (std::uint64_t& strikes : step) strikes = number();
   }

@@ -4,6 +4,7 @@
 
 #include "protocol/directory.hpp"
 #include "protocol/next_view.hpp"
+#include "tests/simulation/host_names.hpp"
 
 namespace vsync::simulation {
 
@@ -22,6 +23,7 @@ World::World(const SwarmOptions& options, std::uint64_t seed)
       random_(seed),
       upgrades_(seed ^ 0x72656c65'61736500),
       reloads_(seed ^ 0x616e6577'00000000),
+      wall_clocks_(seed ^ 0x77616c6c'00000000),
       around_{.schedule = schedule_,
               .trace = trace_,
               .send = [this](Host from, const protocol::Outgoing& outgoing) {
@@ -41,15 +43,14 @@ World::World(const SwarmOptions& options, std::uint64_t seed)
     config.witness = options_.nodes[host].witness;
     config.tie_breaker = options_.nodes[host].tie_breaker;
     for (Host peer = 0; peer < options_.nodes.size(); ++peer) {
-      if (peer != host) config.peers.emplace_back(1, letter_of(peer));
+      if (peer != host) config.peers.push_back(host_name(peer));
     }
-    nodes_.emplace_back(host, std::string(1, letter_of(host)), options_.nodes[host], config, random_.fork(), around_);
-    nodes_.back().disk().write_min = options_.write_min;
-    nodes_.back().disk().write_max = options_.write_max;
+    nodes_.emplace_back(host, host_name(host), options_.nodes[host], config, random_.fork(), around_);
+    set_disk_speed(host);
   }
 }
 
-Host World::host_of(const std::string& name) const { return static_cast<Host>(name.front() >= 'a' ? name.front() - 'a' : name.front() - 'A' + 26); }
+Host World::host_of(const std::string& name) const { return host_named(name); }
 
 Session& World::add_session() { return sessions_.emplace_back(sessions_.size(), options_, random_.fork()); }
 
@@ -70,11 +71,19 @@ void World::begin() {
       });
     }
   }
+  if (options_.wall_clocks_jump) set_wall_clocks();
   for (const Fault& fault : options_.faults) {
     schedule_.after(fault.at, [this, fault] {
       if (!faults_over_) fault.moment ? arm(fault) : strike(fault);
     });
   }
+}
+
+/// An operator sets one, forwards or back. No decision may follow from that, only what is told to people.
+void World::set_wall_clocks() {
+  const Host host = wall_clocks_.below(nodes_.size());
+  nodes_[host].set_wall_clock(wall_clocks_.between(Duration{}, Duration(std::chrono::hours(24 * 365 * 100))));
+  schedule_.after(wall_clocks_.between(Duration(100ms), Duration(3s)), [this] { set_wall_clocks(); });
 }
 
 void World::act(std::size_t session) {
@@ -162,6 +171,14 @@ void World::kill(Host host, bool powered) {
   for (Session& session : sessions_) session.on_daemon_gone(host);
 }
 
+void World::restart_all() {
+  const bool powered = random_.chance(500);
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    kill(host, powered);
+    come_back(host, random_.between(Duration(0), Duration(50ms)), true);
+  }
+}
+
 void World::leave(Host host) {
   nodes_[host].leave();
   watch_leaver(host, Duration{});
@@ -178,8 +195,12 @@ void World::watch_leaver(Host host, Duration back_after) {
 
 void World::come_back(Host host, Duration after, bool with_disk) {
   schedule_.after(after, [this, host, with_disk, process = nodes_[host].process()] {
-    if (nodes_[host].process() == process) start(host, with_disk);
+    if (nodes_[host].process() == process && !dies(host)) start(host, with_disk);
   });
+}
+
+bool World::dies(Host host) const {
+  return std::find(dead_for_good_.begin(), dead_for_good_.end(), host) != dead_for_good_.end();
 }
 
 void World::heal() {
@@ -187,13 +208,16 @@ void World::heal() {
   network_.mend_all();
   network_.options().loss_permille = 0;
   network_.options().spike_permille = 0;
+  network_.options().late_permille = 0;
+  network_.options().slow_host.reset();
   for (Host host = 0; host < nodes_.size(); ++host) {
-    nodes_[host].resume();
+    wake(host);
+    nodes_[host].hold_back(false);
     if (!options_.reloads.empty()) reload(host, options_.reloads.back());
-    nodes_[host].disk().write_max = options_.write_max;
+    set_disk_speed(host);
     nodes_[host].disk().fails = nodes_[host].disk().hangs = 0;
     nodes_[host].disk_works_again();
-    if (std::find(dead_for_good_.begin(), dead_for_good_.end(), host) != dead_for_good_.end()) continue;
+    if (dies(host)) continue;
     if (nodes_[host].leaving()) watch_leaver(host, 100ms);
     start(host, true);
   }
@@ -209,36 +233,48 @@ std::vector<protocol::NodeId> World::running_nodes() const {
 
 bool World::settled() const { return unsettled().empty(); }
 
-std::string World::unsettled() const {
+std::string World::unsettled(Host host, const protocol::View& view) const {
+  const Node& node = nodes_[host];
+  if (node.leaving()) return node.name() + " is leaving";
+  const protocol::Status status = node.engine().status();
+  if (status.component != protocol::ComponentState::primary || !status.view) return node.name() + " is not primary: " + status.waits_for;
+  if (status.node_state != protocol::NodeState::operational) return node.name() + " is wedged: " + status.waits_for;
+  if (view != *status.view) return node.name() + " is in another view";
+  const auto rank = view.rank_of(node.id());
+  if (!rank) return node.name() + " is in a view without itself";
+  if (!status.loaded && !node.config().witness) return node.name() + " isn't loaded";
+  if (!view.at(*rank).loaded && !node.config().witness) return node.name() + " is a learner";
+  if (view.at(*rank).weight != node.config().weight) return node.name() + " votes with less than its weight";
+  return {};
+}
+
+std::string World::scattered() const {
   std::optional<protocol::View> view;
   std::size_t running = 0;
   for (Host host = 0; host < nodes_.size(); ++host) {
     const Node& node = nodes_[host];
-    const bool wanted = std::find(dead_for_good_.begin(), dead_for_good_.end(), host) == dead_for_good_.end();
     if (!node.running()) {
-      if (wanted) return node.name() + " isn't running";
+      if (!dies(host)) return node.name() + " isn't running";
       continue;
     }
     ++running;
-    if (node.leaving()) return node.name() + " is leaving";
-    const protocol::Status status = node.engine().status();
-    if (status.component != protocol::ComponentState::primary || !status.view) return node.name() + " is not primary: " + status.waits_for;
-    if (status.node_state != protocol::NodeState::operational) return node.name() + " is wedged: " + status.waits_for;
-    if (view && *view != *status.view) return node.name() + " is in another view";
-    if (status.view->version != status.view->newest_common_version()) return node.name() + " speaks an old version in its view";
-    view = status.view;
+    const std::optional<protocol::View> here = node.engine().status().view;
+    if (!view) view = here;
+    std::string obstacle = unsettled(host, view.value_or(protocol::View{}));
+    if (!obstacle.empty()) return obstacle;
     if (!options_.reloads.empty() && node.name() == view->members.front().node.name) {
       if (protocol::tie_breaker_of(node.config(), *view) != view->tie_breaker) return "the view has another tie-breaker than is configured";
       if (protocol::min_weight_of(node.config(), *view) != view->min_weight) return "the view has another min_weight than is configured";
     }
-    const auto rank = view->rank_of(node.id());
-    if (!rank) return node.name() + " is in a view without itself";
-    if (!status.loaded && !node.config().witness) return node.name() + " isn't loaded";
-    if (!view->at(*rank).loaded && !node.config().witness) return node.name() + " is a learner";
-    if (view->at(*rank).weight != node.config().weight) return node.name() + " votes with less than its weight";
   }
   if (running == 0 || !view) return "nobody runs";
+  if (view->version != view->newest_common_version()) return "an old version is spoken in the view";
   if (view->size() != running) return "the view has " + std::to_string(view->size()) + " members, " + std::to_string(running) + " run";
+  return {};
+}
+
+std::string World::unsettled() const {
+  if (std::string obstacle = scattered(); !obstacle.empty()) return obstacle;
   for (const Session& session : sessions_) {
     if (!session.settled()) return session.waits_for();
   }

@@ -11,11 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "checker/check.hpp"
 #include "checker/trace.hpp"
 #include "tests/simulation/network.hpp"
 #include "tests/simulation/node.hpp"
 #include "tests/simulation/schedule.hpp"
 #include "tests/simulation/session.hpp"
+#include "tests/simulation/standing.hpp"
 #include "tests/simulation/strikes.hpp"
 #include "tests/simulation/swarm.hpp"
 
@@ -35,9 +37,15 @@ class World : private Hosts {
   void begin();
   /// All faults end: cuts are mended, paused and dead nodes come back (but `dead_for_good`).
   void heal();
+  /// Every process is killed and started again at once.
+  void restart_all();
+  /// Heals all but one fault, which stands from now on. False: it leaves nobody who may go on, whomever it concerns; nothing is healed.
+  bool stand(const StandingFault& fault);
+  /// The standing fault ends, and everything is healed.
+  void fall();
   /// Sessions publish nothing new from now on; they settle what is open.
   void stop_publishing() { publishing_ = false; }
-  void go_on_publishing() { publishing_ = true; }
+  void publish_again() { publishing_ = true; }
   /// Sessions do nothing at all any more.
   void rest() { resting_ = true; }
 
@@ -45,7 +53,7 @@ class World : private Hosts {
   void start(Host host, bool with_disk = true);
   void kill(Host host, bool powered = true);
   void pause(Host host) { nodes_[host].pause(); }
-  void resume(Host host) { nodes_[host].resume(); }
+  void resume(Host host) { wake(host); }
   void leave(Host host);
   void hang_disk(Host host, bool on);
 
@@ -53,7 +61,14 @@ class World : private Hosts {
   [[nodiscard]] bool settled() const;
   /// Why not, in words.
   [[nodiscard]] std::string unsettled() const;
+  /// Why they aren't in one view of all yet.
+  [[nodiscard]] std::string scattered() const;
   [[nodiscard]] std::string what_each_waits_for() const;
+  /// While a fault stands: what keeps those that it leaves connected from having come to rest.
+  [[nodiscard]] std::string unsettled_apart() const;
+  /// What the checker must find at the end of that, quiet since `quiet_from` where the view may not change any more.
+  [[nodiscard]] checker::Liveness liveness_apart(protocol::TimePoint quiet_from) const;
+  [[nodiscard]] const std::optional<Standing>& standing() const { return standing_; }
   [[nodiscard]] std::vector<protocol::NodeId> running_nodes() const;
   [[nodiscard]] bool directories_equal() const;
   /// A session that has its home, in some directory, at a node that isn't in the view.
@@ -94,6 +109,13 @@ class World : private Hosts {
 
   [[nodiscard]] Host host_of(const std::string& name) const;
   void act(std::size_t session);
+  /// What keeps this node, which runs, from being at rest in `view`.
+  [[nodiscard]] std::string unsettled(Host host, const protocol::View& view) const;
+  [[nodiscard]] std::vector<Host> in_primary() const;
+  [[nodiscard]] std::vector<Votes> views_in_force();
+  void flap();
+  void set_disk_speed(Host host);
+  [[nodiscard]] bool dies(Host host) const;
   void on_event(Host host, const protocol::Event& event);
   void arm(const Fault& fault);
   void look_for_moments(Host changed);
@@ -104,6 +126,9 @@ class World : private Hosts {
   void note_steps(const Fault& fault);
   void strike_process(const Fault& fault);
   void strike_network(const Fault& fault);
+  void suspend(const Fault& fault);
+  void wake(Host host, protocol::Duration ahead = {});
+  void set_wall_clocks();
   void cut_for(Host from, Host to, protocol::Duration lasts);
   [[nodiscard]] protocol::Versions next_program(Host host);
   void upgrade_who_is_refused();
@@ -125,6 +150,7 @@ class World : private Hosts {
   Random random_;
   Random upgrades_;
   Random reloads_;
+  Random wall_clocks_;
   Schedule schedule_;
   checker::Trace trace_;
   Surroundings around_;
@@ -135,6 +161,8 @@ class World : private Hosts {
   std::array<std::uint64_t, fault_kinds> faults_done_{};
   Strikes strikes_{};
   std::deque<Armed> armed_;
+  std::optional<Standing> standing_;
+  std::uint64_t least_weight_ = 0;  ///< of the view that comes to rest while a fault stands, where that is known
   std::vector<std::optional<Step>> steps_;  ///< where each running node was after its last input
   std::set<Host> damaged_;                  ///< don't start before their disk is replaced
   Random operator_;

@@ -57,7 +57,9 @@ bool World::hits(const Fault& fault, Host host) const {
     case FaultKind::hung_disk: return host == fault.a;
     case FaultKind::damaged_disk: return host == fault.a && (fault.killed ? another_disk_has_a_view(host) : can_do_without(host));
     case FaultKind::reinstall: return host == fault.a && may_lose_disk(host, fault.moment.has_value());
-    case FaultKind::pause: return host == fault.a && !node.paused();
+    case FaultKind::pause:
+    case FaultKind::suspend: return host == fault.a && !node.paused();
+    case FaultKind::slow_reader: return host == fault.a;
     case FaultKind::leave: return host == fault.a && !node.leaving();
     case FaultKind::crash_all: return true;
     case FaultKind::lose_side: return on_side(host);
@@ -158,8 +160,10 @@ void World::strike(const Fault& fault) {
     case FaultKind::power_off:
     case FaultKind::reinstall:
     case FaultKind::pause:
+    case FaultKind::suspend:
     case FaultKind::leave:
     case FaultKind::slow_disk:
+    case FaultKind::slow_reader:
     case FaultKind::crash_all:
     case FaultKind::lose_side: return strike_process(fault);
     case FaultKind::disk_error:
@@ -192,7 +196,12 @@ void World::strike_process(const Fault& fault) {
       return;
     case FaultKind::pause:
       node.pause();
-      schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].resume(); });
+      schedule_.after(fault.lasts, [this, host = fault.a] { wake(host); });
+      return;
+    case FaultKind::suspend: return suspend(fault);
+    case FaultKind::slow_reader:
+      node.hold_back(true);
+      schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].hold_back(false); });
       return;
     case FaultKind::leave:
       if (!node.running() || node.leaving()) return;
@@ -200,7 +209,7 @@ void World::strike_process(const Fault& fault) {
       return watch_leaver(fault.a, fault.lasts);
     case FaultKind::slow_disk:
       node.disk().write_max = fault.lasts / 4;
-      schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].disk().write_max = options_.write_max; });
+      schedule_.after(fault.lasts, [this, host = fault.a] { set_disk_speed(host); });
       return;
     case FaultKind::crash_all:
     case FaultKind::lose_side: {
@@ -289,6 +298,27 @@ void World::force_where_disks_were_needed() {
     forced_in_the_end_ = true;
     return;
   }
+}
+
+// Its kernel says nothing meanwhile. What its clock takes for the time that it slept may be too much, not too little, and a lease is over
+// in any case: README.md says why.
+void World::suspend(const Fault& fault) {
+  Node& node = nodes_[fault.a];
+  if (!node.running() || node.paused()) return;
+  node.pause();
+  node.powered = false;
+  const Duration lasts = std::max(fault.lasts, 2 * options_.config.lease);
+  const Duration ahead = (fault.side & 1) != 0 ? lasts / 2 : Duration{};
+  schedule_.after(lasts, [this, host = fault.a, ahead, process = node.process()] {
+    if (nodes_[host].process() == process) wake(host, ahead);
+  });
+}
+
+void World::wake(Host host, Duration ahead) {
+  if (!nodes_[host].paused()) return;
+  nodes_[host].powered = true;
+  network_.woke(host);
+  nodes_[host].resume(ahead);
 }
 
 void World::cut_for(Host from, Host to, Duration lasts) {

@@ -461,6 +461,14 @@ TEST_F(CheckerAtTheEnd, MissesAConnectedNode) {
 
 TEST_F(CheckerAtTheEnd, NoticesADeadMember) { EXPECT_THAT(broken({a}), ElementsAre("settles_on_the_connected")); }
 
+TEST_F(CheckerAtTheEnd, NoticesWhoIsLeftOutAndDoesNotSaySo) {
+  story.tell(c, StateChanged{protocol::ComponentState::blocked});
+  const Liveness apart{.connected = {a, b}, .left_out = {c}, .quiet_from = std::nullopt};
+  EXPECT_THAT(story.broken({.liveness = apart}), IsEmpty());
+  story.tell(c, StateChanged{protocol::ComponentState::primary});
+  EXPECT_THAT(story.broken({.liveness = apart}), ElementsAre("left_out_and_says_so"));
+}
+
 TEST_F(CheckerAtTheEnd, NoticesWhoStaysBlocked) {
   story.tell(b, StateChanged{protocol::ComponentState::blocked});
   EXPECT_THAT(broken({a, b}), ElementsAre("nobody_waits"));
