@@ -1,6 +1,7 @@
 #pragma once
 // A start that can't go on: one line for a person, one exit status for a script.
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -18,10 +19,15 @@ enum class ExitStatus : int {
 
 class StartError : public std::runtime_error {
  public:
-  StartError(ExitStatus status, const std::string& line) : std::runtime_error(line), status_(status) {}
+  /// What `line` quotes of a file is shown without its control characters: it stays one line, and drives no terminal.
+  StartError(ExitStatus status, const std::string& line) : std::runtime_error(printable(line)), status_(status) {}
   [[nodiscard]] ExitStatus status() const { return status_; }
 
  private:
+  static std::string printable(std::string line) {
+    std::replace_if(line.begin(), line.end(), [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, '?');
+    return line;
+  }
   ExitStatus status_;
 };
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <regex>
 #include <sstream>
 
@@ -65,6 +67,14 @@ TEST(Configuration, BadValueNamesKeyValueAndWhatIsAllowed) {
 }
 
 TEST(Configuration, BrokenTomlNamesLineAndColumn) { EXPECT_THAT(error_of("node = \"a\"\nweight = \n"), HasSubstr("vsyncd.toml:2:")); }
+
+TEST(Configuration, WhatIsQuotedOfTheFileBreaksNoLineAndDrivesNoTerminal) {
+  for (const char* text : {"witness = fa\x19lse\n", "node = \"\"\"a\nb\"\"\"\n", "weight = [1,\n2]\n", "[[peer]]\nname = \"\\u001b[2J\"\n"}) {
+    const std::string error = error_of(text);
+    EXPECT_FALSE(error.empty()) << text;
+    EXPECT_EQ(std::count_if(error.begin(), error.end(), [](char c) { return std::iscntrl(static_cast<unsigned char>(c)) != 0; }), 0) << error;
+  }
+}
 
 TEST(Configuration, AFlightRecorderIsOffOrLargeEnoughToBeOfUse) {
   for (const char* bytes : {"1", "65535", "-1", "1073741825", "\"4M\""}) {
