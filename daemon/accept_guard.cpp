@@ -9,6 +9,9 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <string>
+
+#include "daemon/start_error.hpp"
 
 namespace vsync::daemon {
 
@@ -47,8 +50,13 @@ void keep_descriptors_for(const Configuration& configuration) {
   std::size_t addresses = 0;
   for (const PeerConfiguration& peer : configuration.peers) addresses += peer.endpoints.size();
   const std::uint64_t all = std::min<std::uint64_t>(limit.rlim_cur, INT_MAX);
-  const std::uint64_t kept = std::min(descriptors_for_files + descriptors_per_address * addresses, all / 2);
-  keep_descriptors(static_cast<int>(all - kept), static_cast<int>(all - std::min(descriptors_for_files, all / 4)));
+  const std::uint64_t needed = descriptors_for_files + descriptors_per_address * addresses;
+  // ZeroMQ and libuv abort where they get none; so it is said here.
+  if (all < needed) {
+    throw StartError(ExitStatus::failure, "the limit of file descriptors (LimitNOFILE) is " + std::to_string(limit.rlim_cur) +
+                                              ": allowed are at least " + std::to_string(needed) + ", and two more for each application");
+  }
+  keep_descriptors(static_cast<int>(all - std::min(needed, all / 2)), static_cast<int>(all - std::min(descriptors_for_files, all / 4)));
 }
 
 void keep_descriptors(int from_applications, int from_peers) {

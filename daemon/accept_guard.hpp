@@ -13,7 +13,7 @@
 namespace vsync::daemon {
 
 /// Each application takes a descriptor for its connection and one for its process; some are kept for files, and for the peers of this
-/// configuration. Raises the limit of the process to what it may be.
+/// configuration. Raises the limit of the process to what it may be; StartError if that is too few for these.
 void keep_descriptors_for(const Configuration& configuration);
 /// Connections whose descriptor would be `from_applications` or higher are closed at once, those of peers from `from_peers` on.
 void keep_descriptors(int from_applications, int from_peers);

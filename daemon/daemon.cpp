@@ -30,7 +30,7 @@ namespace {
 // Handles give their memory back in close callbacks, so the loop outlives everything and runs once more at the end.
 class Loop {
  public:
-  Loop() { uv_loop_init(&loop_); }
+  Loop() { require_of_loop(uv_loop_init(&loop_)); }
   ~Loop() {
     uv_run(&loop_, UV_RUN_DEFAULT);
     uv_loop_close(&loop_);

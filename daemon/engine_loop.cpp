@@ -37,9 +37,9 @@ EngineLoop::EngineLoop(uv_loop_t* loop, const Configuration& configuration, Conf
   uv_check_init(loop_, check_.get());
   uv_idle_init(loop_, idle_.get());
   uv_timer_init(loop_, timer_.get());
-  uv_signal_init(loop_, terminate_.get());
-  uv_signal_init(loop_, interrupt_.get());
-  uv_signal_init(loop_, hangup_.get());
+  require_of_loop(uv_signal_init(loop_, terminate_.get()));
+  require_of_loop(uv_signal_init(loop_, interrupt_.get()));
+  require_of_loop(uv_signal_init(loop_, hangup_.get()));
   parts_.sessions.set_reload([this] { return reload(); });
   parts_.store.attach(loop_, [this](const std::string& why) {
     // A node that can't keep its promises must not make any: to the others this is a crash, which the protocol handles.
@@ -226,8 +226,10 @@ Result<Reload, std::string> EngineLoop::reload() {
 void EngineLoop::apply(const Configuration& configuration) {
   parts_.socket.set_access(configuration);
   try {
+    keep_descriptors_for(configuration);
     parts_.peers.reconfigure(configuration);
   } catch (...) {
+    keep_descriptors_for(configuration_);
     parts_.socket.set_access(configuration_);
     throw;
   }
@@ -236,7 +238,6 @@ void EngineLoop::apply(const Configuration& configuration) {
   configuration_ = configuration;
   parts_.sessions.set_limits(configuration.sessions);
   parts_.log.set_threshold(configuration.log_level);
-  keep_descriptors_for(configuration);
 }
 
 void EngineLoop::tell(const Reload& reload) {

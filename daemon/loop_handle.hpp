@@ -6,9 +6,17 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
+#include "daemon/start_error.hpp"
+
 namespace vsync::daemon {
+
+/// What libuv said to something that a daemon can't be without: it refuses for want of descriptors or memory.
+inline void require_of_loop(int result) {
+  if (result < 0) throw StartError(ExitStatus::failure, std::string("the event loop can't be set up: ") + uv_strerror(result));
+}
 
 /// `Handle` is one of libuv's types (uv_poll_t, uv_timer_t, ...). `Self` handlers are called on the loop's thread, never after
 /// destruction.

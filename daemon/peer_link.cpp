@@ -76,7 +76,7 @@ Outlet::Outlet(uv_loop_t* loop, zmq::context_t& context, const PeerConfiguration
       monitor_poller_(loop, monitor_),
       given_up_(std::move(given_up)),
       patience_([this] { patience_ended_ = true; }) {
-  uv_poll_init(loop, wake_.get(), socket_.get(zmq::sockopt::fd));
+  require_of_loop(uv_poll_init(loop, wake_.get(), socket_.get(zmq::sockopt::fd)));
   uv_poll_start(wake_.get(), UV_READABLE, &LoopHandle<uv_poll_t>::call<int, int>);
   uv_timer_init(loop, patience_.get());
 }

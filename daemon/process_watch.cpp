@@ -15,8 +15,8 @@ ProcessWatch::ProcessWatch(uv_loop_t* loop, UniqueFd pidfd, bool& deaths)
         deaths = true;
         uv_poll_stop(poll_.get());  // it stays readable for ever
       }) {
-  uv_poll_init(loop, poll_.get(), pidfd_.get());
-  uv_poll_start(poll_.get(), UV_READABLE, &LoopHandle<uv_poll_t>::call<int, int>);
+  watches_ = uv_poll_init(loop, poll_.get(), pidfd_.get()) == 0;
+  if (watches_) uv_poll_start(poll_.get(), UV_READABLE, &LoopHandle<uv_poll_t>::call<int, int>);
 }
 
 std::shared_ptr<ProcessWatch> ProcessWatches::watch(pid_t pid) {
@@ -29,6 +29,7 @@ std::shared_ptr<ProcessWatch> ProcessWatches::watch(pid_t pid) {
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd.valid() || is_kept(pidfd.get())) return nullptr;
   auto made = std::make_shared<ProcessWatch>(loop_, std::move(pidfd), deaths_);
+  if (!made->watches()) return nullptr;
   watches_[pid] = made;
   return made;
 }

@@ -19,11 +19,14 @@ class ProcessWatch {
  public:
   ProcessWatch(uv_loop_t* loop, UniqueFd pidfd, bool& deaths);
   [[nodiscard]] bool dead() const { return dead_; }
+  /// False: the system has no room for another one.
+  [[nodiscard]] bool watches() const { return watches_; }
 
  private:
   UniqueFd pidfd_;
   LoopHandle<uv_poll_t> poll_;
   bool dead_ = false;
+  bool watches_ = false;
 };
 
 class ProcessWatches {

@@ -3,7 +3,7 @@
 namespace vsync::daemon {
 
 ZmqPoller::ZmqPoller(uv_loop_t* loop, zmq::socket_ref socket) : socket_(socket), poll_([this] { readable_ = true; }) {
-  uv_poll_init(loop, poll_.get(), socket_.get(zmq::sockopt::fd));
+  require_of_loop(uv_poll_init(loop, poll_.get(), socket_.get(zmq::sockopt::fd)));
   uv_poll_start(poll_.get(), UV_READABLE, &LoopHandle<uv_poll_t>::call<int, int>);
 }
 
