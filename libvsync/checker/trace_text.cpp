@@ -173,9 +173,17 @@ void io(A& a, protocol::Member& member) {
   a.text(':'), a.number(member.speaks.oldest), a.text('-'), a.number(member.speaks.newest);
 }
 
+/// How many messages a run has that was delivered. Properties look at each one, so that a damaged line must not have billions.
+struct Run {
+  std::uint32_t& count;
+};
+constexpr std::uint32_t run_max = 1u << 16;  // of wire/limits.hpp, which isn't known here
+template <class A>
+void io(A& a, Run& run) { a.number(run.count, run_max); }
+
 /// Each field behind a space.
 template <class A, class... T>
-void row(A& a, T&... values) {
+void row(A& a, T&&... values) {
   ((a.text(' '), io(a, values)), ...);
 }
 template <class A>
@@ -198,7 +206,7 @@ template <class A>
 void fields(A& a, Published& e) { row(a, e.session, e.first_n, e.count, e.lane, e.level, e.digest, e.accepted); }
 template <class A>
 void fields(A& a, Delivered& e) {
-  row(a, e.first, e.publisher, e.stream, e.count, e.skip, e.session, e.first_n, e.level, e.after, e.digest);
+  row(a, e.first, e.publisher, e.stream, Run{e.count}, e.skip, e.session, e.first_n, e.level, e.after, e.digest);
 }
 template <class A>
 void fields(A& a, ViewInstalled& e) { row(a, e.view, e.restart, e.forced); }

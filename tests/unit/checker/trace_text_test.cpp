@@ -72,6 +72,14 @@ TEST(TraceText, WhatNoFieldCanHoldIsRefused) {
   EXPECT_EQ(parse_line("").error(), LineError::bad_field);
 }
 
+TEST(TraceText, ARunOfMoreMessagesThanABatchHoldsIsRefused) {
+  TraceEvent event{.time = {}, .node = a, .body = message(at(1, 1), a, 1, 1)};
+  std::get<Delivered>(event.body).count = 1u << 16;
+  EXPECT_TRUE(parse_line(to_line(event)).has_value());
+  std::get<Delivered>(event.body).count += 1;
+  EXPECT_EQ(parse_line(to_line(event)).error(), LineError::out_of_range);
+}
+
 TEST(TraceText, AListLongerThanItsLineAllocatesNothing) {
   EXPECT_EQ(parse_line("1 a/1/1 view 1.1/1 0 1 3 4000000000 a/1/1:1:1:0:1:3-3 0 0 0").error(), LineError::list_too_long);
 }
