@@ -163,7 +163,7 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   session.takes_changes = opening.takes_changes;
   session.last_position = opening.last_position;
   if (session.last_position) {
-    session.returning.emplace();
+    session.returning = Session::Return{};
     returning_.push_back(&session);
   }
   session.spoke = opening.last_n > 0;

@@ -119,7 +119,7 @@ void uniform_is_never_lost(const History& history, Report& report) {
       if (found == history.views()[view].longest.end()) continue;
       const auto& longest = found->second.*part;
       const auto covered = static_cast<std::size_t>(
-          std::count_if(longest.begin(), longest.end(), [&](const Delivered* d) { return d->first.seq <= told.up_to.seq; }));
+          std::count_if(longest.begin(), longest.end(), [&, &told = told](const Delivered* d) { return d->first.seq <= told.up_to.seq; }));
       for (const std::size_t index : history.survivors(view)) {
         const Stay& stay = history.stays()[index];
         if (!stay.whole) continue;

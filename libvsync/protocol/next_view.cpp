@@ -195,7 +195,7 @@ void add_joiners(const ChoiceInput& input, View& next) {
   for (const auto& [node, answer] : *input.answers) {
     if (acceptor_rank(*input.view, node, input.restart) || next.rank_of_name(node.name) || next.size() >= members_max) continue;
     const bool meets_all = std::all_of(next.members.begin(), next.members.begin() + static_cast<std::ptrdiff_t>(settled),
-                                       [&](const Member& member) {
+                                       [&, &node = node, &answer = answer](const Member& member) {
                                          const auto found = input.answers->find(member.node);
                                          return hears(answer, member.node) && found != input.answers->end() && hears(found->second, node);
                                        });
