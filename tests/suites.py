@@ -2,7 +2,7 @@
 """Builds vsync and runs its test suites; tests/run calls it once the packages are there.
 
 Three builds: `build/release`, optimised, for the simulation's bulk and for what measures time; `build/sanitize` with
-AddressSanitizer and UBSan for everything; `build/fuzz`, the decoders alone, by clang, whose libFuzzer GCC lacks. Warnings are
+AddressSanitizer and UBSan for everything; `build/fuzz`, what reads foreign bytes, by clang, whose libFuzzer GCC lacks. Warnings are
 errors in all.
 """
 
@@ -26,7 +26,7 @@ BUILD_OPTIONS = {
         "--buildtype=plain", "-Doptimization=1", "-Dwerror=true", "-Db_sanitize=address,undefined",
         "-Dcpp_args=-g1 -fno-sanitize-recover=all -fno-omit-frame-pointer",
     ],
-    "fuzz": ["--buildtype=release", "-Dwerror=true"],
+    "fuzz": ["--buildtype=plain", "-Doptimization=1", "-Dwerror=true"],
 }
 COMPILERS = {"fuzz": "clang++"}
 ONLY_THE_SUITE = {"fuzz"}  # builds of which just the programs of their suite are made

@@ -1,5 +1,6 @@
-// Writes seeds for one fuzz target: make-corpus local|peer|record|persistent|log DIRECTORY
+// Writes seeds for one fuzz target: make-corpus TARGET DIRECTORY
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -7,7 +8,10 @@
 #include <iostream>
 #include <map>
 
+#include "checker/trace_text.hpp"
+#include "daemon/configuration.hpp"
 #include "random.hpp"
+#include "tests/unit/checker/traces.hpp"
 #include "wire/log_file.hpp"
 #include "wire/peer.hpp"
 
@@ -17,6 +21,8 @@ using namespace vsync::wire;
 using Bytes = std::vector<std::byte>;
 
 constexpr std::size_t seeds = 200;
+constexpr std::size_t seeds_of_slow_ones = 30;  ///< targets of which each input costs milliseconds
+constexpr std::string_view slow_targets[] = {"engine", "sessions", "trace"};
 constexpr std::size_t seed_bytes_max = 4096;
 
 Bytes local_seed(test::Random& random, std::size_t i) {
@@ -76,19 +82,94 @@ Bytes log_seed(test::Random& random, std::size_t i) {
   return content;
 }
 
+Bytes bytes_of(std::string_view text) {
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+vsync::checker::Trace sound_trace() {
+  using namespace vsync::checker;
+  using namespace vsync::checker::testing;
+  Story story = one_message();
+  story.hold({a, b, c}, 1, 1)
+      .tell(a, vsync::checker::Marked{.up_to = at(1, 1), .of_view = view_id(1)})
+      .resolve(b, 1, Outcome::ok, at(1, 1));
+  story.publish(b, 2).deliver({a, b}, fifo_message(at(1, 1), b, 2, 2)).deliver({a, b}, fifo_marker(at(1, 2), b, 2, 2));
+  story.tell(a, vsync::checker::SessionChanged{.session = session, .node = b, .open = true});
+  story.tell(a, vsync::checker::StateChanged{vsync::protocol::ComponentState::primary});
+  story.tell(a, vsync::checker::GroupView{
+                    .position = at(1, 2), .group = "eq.us.>", .number = 1, .members = {session, {1, 2}}, .digest = 7});
+  story.ballot(1, {.round = 2, .coordinator = Rank{0}}, second_view, {a, b}, {a, b})
+      .tell(c, Crashed{})
+      .install({a, b}, second_view);
+  story.publish(a, 3).deliver({a, b}, message(in_tail(2, 0), a, 1, 3)).tell(b, Stored{.view = view_id(2), .stored = Seq{1}});
+  story.tell(b, Logged{.runs = {{.first = at(1, 1), .count = 1, .session = session, .first_n = 1, .digest = 1001}}});
+  story.tell(b, Resumed{.paused_ns = 5})
+      .tell(b, vsync::checker::Resynced{.last_common = at(1, 1), .orphaned_from = at(1, 2), .orphaned_to = at(1, 2)});
+  story.tell(a, vsync::checker::Diverged{.agreed = at(1, 1), .differs = at(1, 2), .wrong = {b}}).tell(a, Interrupted{});
+  story.tell(a, Continued{.view = second_view, .clock = 0});
+  return story.trace();
+}
+
+/// A part of a trace, in two files: events between two places, without some of them.
+Bytes trace_seed(test::Random& random, std::size_t) {
+  static const vsync::checker::Trace trace = sound_trace();
+  const std::size_t begin = random.coin() ? 0 : random.size(trace.events.size());
+  std::string text;
+  for (std::size_t i = begin; i < trace.events.size(); ++i) {
+    if (random.number(0, 9) == 0) continue;
+    text += vsync::checker::to_line(trace.events[i]) + '\n';
+    if (random.number(0, 19) == 0) text += '\f';
+  }
+  return bytes_of(text);
+}
+
+/// Some lines of the commented configuration, with their keys set, and a peer.
+Bytes configuration_seed(test::Random& random, std::size_t) {
+  std::string text;
+  std::string_view rest = vsync::daemon::default_configuration_text();
+  for (std::size_t end = 0; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
+    std::string_view line = rest.substr(0, end);
+    if (line.starts_with('#')) line.remove_prefix(1);
+    if (line.find(" = ") != std::string_view::npos && !line.starts_with(' ') && random.number(0, 9) == 0)
+      text += std::string(line) + '\n';
+  }
+  if (random.coin())
+    text += "security = \"none\"\n[[peer]]\nname = \"b\"\nendpoint = [\"tcp://127.0.0.1:5671\", \"tcp://[::1]:5671\"]\n";
+  if (random.coin()) text += "\fweight=2\fnode=n";
+  return bytes_of(text);
+}
+
+Bytes topic_seed(test::Random& random, std::size_t) {
+  std::string text;
+  for (std::size_t names = random.size(5); names > 0; --names) text += random.group() + '\n';
+  return bytes_of(text + random.topic());
+}
+
+Bytes text_seed(test::Random& random, std::size_t) { return bytes_of(random.text(200)); }
+
+/// For what takes choices, one after the other.
+Bytes choices_seed(test::Random& random, std::size_t) { return random.bytes(random.size(2000)); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::map<std::string, std::function<Bytes(test::Random&, std::size_t)>> makers{
-      {"local", local_seed}, {"peer", peer_seed}, {"record", record_seed}, {"persistent", persistent_seed}, {"log", log_seed}};
+      {"local", local_seed},   {"peer", peer_seed},   {"record", record_seed},    {"persistent", persistent_seed},
+      {"log", log_seed},       {"trace", trace_seed}, {"topic", topic_seed},      {"configuration", configuration_seed},
+      {"terminal", text_seed}, {"zap", choices_seed}, {"sessions", choices_seed}, {"engine", choices_seed}};
   if (argc != 3 || !makers.contains(argv[1])) {
-    std::cerr << "usage: make-corpus local|peer|record|persistent|log DIRECTORY\n";
+    std::cerr << "usage: make-corpus";
+    for (const auto& [target, maker] : makers) std::cerr << (target == makers.begin()->first ? " " : "|") << target;
+    std::cerr << " DIRECTORY\n";
     return 2;
   }
+  const std::string_view target = argv[1];
   const std::filesystem::path directory = argv[2];
   std::filesystem::create_directories(directory);
   test::Random random(1);
-  for (std::size_t i = 0; i < seeds; ++i) {
+  const bool slow = std::ranges::find(slow_targets, target) != std::end(slow_targets);
+  for (std::size_t i = 0; i < (slow ? seeds_of_slow_ones : seeds); ++i) {
     const Bytes seed = makers.at(argv[1])(random, i);
     if (seed.size() > seed_bytes_max) continue;
     std::ofstream(directory / std::to_string(i), std::ios::binary)

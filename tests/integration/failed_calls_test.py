@@ -86,7 +86,8 @@ class Point:
 
     def start(self):
         environment = {**os.environ, "LD_PRELOAD": str(self.build / "tests/integration/libfail-a-call.so"),
-                       "VSYNC_CALLS": str(self.directory / "calls"), "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+                       "VSYNC_CALLS": str(self.directory / "calls"),
+                       "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
         environment.pop("NOTIFY_SOCKET", None)
         if self.kind:
             environment["VSYNC_FAIL"] = f"{self.kind}:{self.at}:{self.error}"
