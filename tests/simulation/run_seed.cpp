@@ -88,10 +88,10 @@ bool start_herds(World& world, std::uint32_t starts, RunResult& result) {
   return !world.stuck();
 }
 
-/// Some work, and then rest: of all.
-bool work_and_settle(World& world, RunResult& result) {
+/// Some work, and then rest: of all. What was late when the network was healed has come by then.
+bool work_and_settle(World& world, const SwarmOptions& options, RunResult& result) {
   world.publish_again();
-  world.run_for(work_after_heal);
+  world.run_for(std::max(work_after_heal, options.network.spike_max));
   world.stop_publishing();
   return !world.stuck() && settle(world, result);
 }
@@ -107,7 +107,7 @@ std::uint64_t churn_bound(const protocol::Config& config, Duration time) {
 bool stand(World& world, const SwarmOptions& options, RunResult& result) {
   if (options.standing->after_rest) {
     world.heal();
-    if (!work_and_settle(world, result)) return false;
+    if (!work_and_settle(world, options, result)) return false;
     world.publish_again();
     world.run_for(work_after_heal);
   }
@@ -121,7 +121,7 @@ bool stand(World& world, const SwarmOptions& options, RunResult& result) {
     }, result);
   };
   world.publish_again();
-  world.run_for(work_after_heal);
+  world.run_for(std::max(work_after_heal, options.network.spike_max));
   world.stop_publishing();
   if (world.stuck() || !rests()) return false;
   // A newer version is spoken once who is missing is waited for no longer.
@@ -211,7 +211,7 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed, Judging judg
   }
   live = live && !world.stuck() && (!options.standing || stand(world, options, result));
   world.heal();
-  live = live && work_and_settle(world, result);
+  live = live && work_and_settle(world, options, result);
 
   Duration lease = options.config.lease;
   for (const Reload& reload : options.reloads) lease = std::max(lease, reload.config.lease);

@@ -58,6 +58,11 @@ class Standing {
   [[nodiscard]] bool must_meet(Host one, Host two) const;
   /// Who is in the view may change for ever, though not often.
   [[nodiscard]] bool unsteady() const { return fault_.kind == StandingKind::flapping || fault_.kind == StandingKind::slow_disk; }
+  /// All others hear each other as before, and nobody is heard by some of them only.
+  [[nodiscard]] bool strikes_whole_hosts() const {
+    return fault_.kind == StandingKind::deaf || fault_.kind == StandingKind::mute || fault_.kind == StandingKind::apart ||
+           fault_.kind == StandingKind::down;
+  }
   [[nodiscard]] std::string text() const;
 
  private:

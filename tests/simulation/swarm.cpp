@@ -171,7 +171,9 @@ void draw_reloads(SwarmOptions& options, Random random) {
     for (std::size_t host = 0; host < options.nodes.size(); ++host) {
       reload.weights.push_back(random.chance(300) ? static_cast<std::uint32_t>(random.between(1, 3)) : options.nodes[host].weight);
     }
-    if (i + 1 < count && random.chance(400)) reload.without = random.below(options.nodes.size());
+    // Where an operator makes one host a cluster, others that don't name it would be another; and so would one of two.
+    const bool may_be_missing = !options.bootstrap && options.nodes.size() > 2;
+    if (i + 1 < count && may_be_missing && random.chance(400)) reload.without = random.below(options.nodes.size());
     options.reloads.push_back(reload);
   }
   std::sort(options.reloads.begin(), options.reloads.end(), [](const Reload& x, const Reload& y) { return x.at < y.at; });

@@ -54,7 +54,7 @@ bool World::stand(const StandingFault& fault) {
     if (leaves_a_primary(standing, views)) standing_ = standing;
   }
   if (!standing_) return false;
-  const bool known = fault.after_rest && !standing_->unsteady() && fault.kind != StandingKind::hears_few;
+  const bool known = fault.after_rest && standing_->strikes_whole_hosts();
   least_weight_ = known ? largest_weight(*standing_, views) : 0;
   const Host host = standing_->host();
   if (standing_->down(host)) {

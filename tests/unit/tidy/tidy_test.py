@@ -128,7 +128,7 @@ class Documents(unittest.TestCase):
         names = {path.stem for path in (ROOT / "tests/scenario").glob("*.script")}
         names |= set(re.findall(r'\{"([a-z_]+)"', (ROOT / "libvsync/checker/check.cpp").read_text()))
         for file in ("libvsync/protocol/mutant.hpp", "tests/simulation/fault.hpp", "tests/simulation/step.hpp"):
-            names |= set(re.findall(r"^  ([a-z_]+),", (ROOT / file).read_text(), re.MULTILINE))
+            names |= set(re.findall(r"^  (?:rule\()?([a-z_]+),", (ROOT / file).read_text(), re.MULTILINE))
         for path in sources("tests/unit"):
             names |= {f"{suite}.{name}" for suite, name in re.findall(r"\bTEST(?:_F|_P)?\((\w+), *(\w+)\)", path.read_text())}
         for path in (ROOT / "tests").rglob("*_test.py"):
