@@ -29,7 +29,6 @@ BUILD_OPTIONS = {
     "fuzz": ["--buildtype=plain", "-Doptimization=1", "-Dwerror=true"],
 }
 COMPILERS = {"fuzz": "clang++"}
-ONLY_THE_SUITE = {"fuzz"}  # builds of which just the programs of their suite are made
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -82,8 +81,8 @@ def say(text):
     print(text, flush=True)
 
 
-def build(name):
-    """Configures and compiles one build; on failure shows its log."""
+def build(name, suites):
+    """Configures one build and compiles what these suites need of it; on failure shows its log."""
     directory = ROOT / "build" / name
     directory.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -92,8 +91,8 @@ def build(name):
         compiler = {"CXX": COMPILERS[name]} if name in COMPILERS else {}
         if not logged(configure, directory / "configure.log", {**os.environ, **compiler}):
             return False
-    targets = suite_files(name) if name in ONLY_THE_SUITE else []
-    if not logged(["ninja", "-C", str(directory), f"-j{os.cpu_count() or 2}", *targets], directory / "compile.log"):
+    targets = files_of(name, suites)
+    if targets and not logged(["ninja", "-C", str(directory), f"-j{os.cpu_count() or 2}", *targets], directory / "compile.log"):
         return False
     say(f"built build/{name} in {time.monotonic() - started:.0f} s")
     return True
@@ -114,22 +113,31 @@ def last_lines(text):
     return "\n".join(left_out + lines[-LOG_LINES_SHOWN:])
 
 
+def introspected(build_name, what):
+    told = subprocess.run(["meson", "introspect", f"--{what}", str(ROOT / "build" / build_name)],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    return json.loads(told.stdout)
+
+
 def registered_tests(build_name):
-    listed = subprocess.run(["meson", "introspect", "--tests", str(ROOT / "build" / build_name)],
-                            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
-    return json.loads(listed.stdout)
+    return introspected(build_name, "tests")
 
 
 def suites_of(test):
     return {suite.split(":")[-1] for suite in test["suite"]}
 
 
-def suite_files(build_name):
-    """What the tests of the suite that a build is for are started with, as far as it is built: programs and their inputs."""
+def files_of(build_name, suites):
+    """What is built for the tests of these suites: what they are started with, and what they depend on."""
     directory = f"{ROOT / 'build' / build_name}/"
-    words = {word for test in registered_tests(build_name) if build_name in suites_of(test) for word in test["cmd"]}
-    # Meson names inputs of a test relative to the build.
-    return sorted(word.removeprefix(directory) for word in words if word.startswith((directory, "tests/")))
+    built = {target["id"]: target["filename"] for target in introspected(build_name, "targets")}
+    files = set()
+    for test in registered_tests(build_name):
+        if suites & suites_of(test):
+            # Meson names inputs of a test relative to the build.
+            files |= {word for word in test["cmd"] if word.startswith((directory, "tests/"))}
+            files |= {file for target in test["depends"] for file in built[target]}
+    return sorted(file.removeprefix(directory) for file in files)
 
 
 def run_suite(run):
@@ -237,7 +245,8 @@ def main():
 
     total = Counts()
     for name in BUILD_OPTIONS:
-        if any(run.build == name for run in runs) and not build(name):
+        suites = {run.suite for run in runs if run.build == name}
+        if suites and not build(name, suites):
             say("0 passed, 1 failed")
             return 1
     for run in runs:
