@@ -18,10 +18,12 @@ constexpr Duration lasting = std::chrono::hours(1);
 }  // namespace
 
 /// The newest view that somebody is in or bound to, and the views that may follow it: somebody has accepted them. Whose votes are there:
-/// of the hosts that are in the newest, or bound to it.
+/// of the hosts that are in the newest, or bound to it. Whose disk is damaged has none.
 std::vector<Votes> World::views_in_force() {
   std::vector<protocol::PersistentState> disks;
-  for (Node& node : nodes_) {
+  for (Host host = 0; host < nodes_.size(); ++host) {
+    Node& node = nodes_[host];
+    if (damaged_.contains(host)) continue;
     if (node.disk().stored) disks.push_back(*node.disk().stored);
     for (const protocol::Write& write : node.disk().under_way) {
       if (write.state) disks.push_back(*write.state);
@@ -37,9 +39,10 @@ std::vector<Votes> World::views_in_force() {
     if (disk.installed && disk.installed->id == newest->id && disk.accepted) found.push_back({disk.accepted->value.next, {}});
   }
   for (Votes& votes : found) {
-    for (Node& node : nodes_) {
+    for (Host host = 0; host < nodes_.size(); ++host) {
+      Node& node = nodes_[host];
       const auto& disk = node.disk().stored;
-      const bool bound = disk && disk->installed && disk->installed->id == newest->id;
+      const bool bound = !damaged_.contains(host) && disk && disk->installed && disk->installed->id == newest->id;
       votes.ranks.push_back(bound ? votes.view.rank_of_name(node.name()) : std::nullopt);
     }
   }
