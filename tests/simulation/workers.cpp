@@ -13,6 +13,10 @@
 #include <cstring>
 #include <stdexcept>
 
+#if defined(VSYNC_COVERAGE)
+extern "C" void __gcov_dump();
+#endif
+
 namespace vsync::simulation {
 namespace {
 
@@ -104,6 +108,9 @@ void allow(unsigned seconds) {
     allow(seconds);
     write_all(out, line_of(run(seed)));
   }
+#if defined(VSYNC_COVERAGE)
+  __gcov_dump();  // what this process has counted would end with it
+#endif
   _exit(0);
 }
 
