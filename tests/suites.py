@@ -131,14 +131,13 @@ def files_of(build_name, suites):
     """What is built for the tests of these suites: what they are started with, and what they depend on."""
     directory = f"{ROOT / 'build' / build_name}/"
     built = {target["id"]: target["filename"] for target in introspected(build_name, "targets")}
-    files = set()
+    used = set()
     for test in registered_tests(build_name):
         if suites & suites_of(test):
             # Meson names inputs of a test relative to the build.
-            files |= {word for word in test["cmd"] if word.startswith((directory, "tests/"))}
-            files |= {file for target in test["depends"] for file in built[target]}
-    # A test's script lies in the sources.
-    return sorted(file.removeprefix(directory) for file in files if ".." not in file)
+            used |= {os.path.join(directory, word) for word in test["cmd"]}
+            used |= {file for target in test["depends"] for file in built[target]}
+    return sorted(file.removeprefix(directory) for file in used & {file for files in built.values() for file in files})
 
 
 def run_suite(run):
