@@ -141,42 +141,37 @@ std::optional<Engine::Parts::Present> Engine::Parts::present() const {
   return found;
 }
 
-/// Members that live and hear each other, by their reports and this node's own, may go on.
-bool Engine::Parts::living_go_on(const View& view, RankSet living) const {
-  std::vector<RankSet> hears(view.size(), living);
-  for (const Rank one : living) {
-    const NodeId& node = view.at(one).node;
-    if (node == self) continue;
-    const Heartbeat& told = detector.find(node.name)->heartbeat;
-    for (const Rank other : living) {
-      if (!lists(told, view.at(other).node)) hears[one.value].erase(other);
+/// The largest set of these that hear each other, by their reports and this node's own, and may go on.
+std::optional<RankSet> Engine::Parts::connected_of(const View& view, const std::vector<NodeId>& nodes) const {
+  std::vector<RankSet> hears(view.size());
+  RankSet candidates;
+  for (const NodeId& node : nodes) {
+    const Rank rank = *view.rank_of_name(node.name);
+    candidates.insert(rank);
+    for (const NodeId& other : nodes) {
+      if (node == self || lists(detector.find(node.name)->heartbeat, other)) hears[rank.value].insert(*view.rank_of_name(other.name));
     }
   }
-  return largest_connected(view, hears, living).has_value();
-}
-
-/// By their reports, and this node's own.
-bool Engine::Parts::hear_each_other(const std::vector<NodeId>& nodes) const {
-  return std::all_of(nodes.begin(), nodes.end(), [&](const NodeId& node) {
-    if (node == self) return true;
-    const Heartbeat& told = detector.find(node.name)->heartbeat;
-    return std::all_of(nodes.begin(), nodes.end(), [&](const NodeId& other) { return other == node || lists(told, other); });
-  });
+  return largest_connected(view, hears, candidates);
 }
 
 void Engine::Parts::try_restart() {
   const View& view = *bound_view();
   auto there = present();
   if (!there) return;
+  std::vector<NodeId> living;
+  for (const NodeId& node : there->acceptors) {
+    if (there->living.contains(*view.rank_of_name(node.name))) living.push_back(node);
+  }
   // What the living can do without the disks is theirs to do.
-  if (living_go_on(view, there->living) || !may_go_on(view, there->ranks)) {
+  const auto connected = connected_of(view, there->acceptors);
+  if (!connected || connected_of(view, living)) {
     alone_since = now;
     return;
   }
   // Who comes up a little later may have the longer history, and who isn't heard by all yet would have to be admitted afterwards.
-  const bool everyone = there->ranks == all_members(view) && hear_each_other(there->acceptors);
-  if (!everyone && now - alone_since < config.suspect_after_min * 2) return;
-  if (view.at(there->ranks.front()).node.name != self.name || now < retry_at) return;
+  if (*connected != all_members(view) && now - alone_since < config.suspect_after_min * 2) return;
+  if (view.at(connected->front()).node.name != self.name || now < retry_at) return;
   start_ballot(std::move(there->acceptors), true, false);
 }
 

@@ -440,8 +440,7 @@ struct Engine::Parts {
   [[nodiscard]] std::optional<RankSet> clique();
   [[nodiscard]] RankSet told_to_hear(Rank rank, const FailureDetector::Peer& peer);
   [[nodiscard]] bool is_heard() const;
-  [[nodiscard]] bool living_go_on(const View& view, RankSet living) const;
-  [[nodiscard]] bool hear_each_other(const std::vector<NodeId>& nodes) const;
+  [[nodiscard]] std::optional<RankSet> connected_of(const View& view, const std::vector<NodeId>& nodes) const;
   [[nodiscard]] bool suspected(Rank rank) const;
   void note_exclusion(const std::string& name);
   [[nodiscard]] std::uint32_t recent_exclusions(const std::string& name) const;

@@ -124,8 +124,9 @@ bool stand(World& world, const SwarmOptions& options, RunResult& result) {
   world.run_for(std::max(work_after_heal, options.network.spike_max));
   world.stop_publishing();
   if (world.stuck() || !rests()) return false;
-  // A newer version is spoken once who is missing is waited for no longer.
-  if (options.upgrades) world.run_for(options.config.raise_after + work_after_heal);
+  // A newer version is spoken once who is missing is waited for no longer, and isn't heard either.
+  const Duration unheard = options.network.break_after_max + options.config.suspect_after_max;
+  if (options.upgrades) world.run_for(options.config.raise_after + unheard + work_after_heal);
   if (options.upgrades && !rests()) return false;
   const TimePoint quiet_from = world.schedule().now();
   world.run_for(options.standing->watched);
