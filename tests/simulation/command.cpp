@@ -123,6 +123,7 @@ struct Totals {
     sum.settling = std::max(sum.settling, one.settling);
     for (std::size_t kind = 0; kind < fault_kinds; ++kind) sum.faults[kind] += one.faults[kind];
     for (std::size_t kind = 0; kind < standing_kinds; ++kind) sum.stood[kind] += one.stood[kind];
+    sum.blocked += one.blocked;
     sum.churn = std::max(sum.churn, one.churn);
     sum.herd_views = std::max(sum.herd_views, one.herd_views);
     sum.herding = std::max(sum.herding, one.herding);
@@ -145,7 +146,8 @@ struct Totals {
     for (std::size_t kind = 0; kind < standing_kinds; ++kind) {
       std::printf(" %s %llu", name_of(static_cast<StandingKind>(kind)), static_cast<unsigned long long>(sum.stood[kind]));
     }
-    std::printf("; most view changes at rest meanwhile %llu\n", static_cast<unsigned long long>(sum.churn));
+    std::printf("; blocked for good %llu; most view changes at rest meanwhile %llu\n", static_cast<unsigned long long>(sum.blocked),
+                static_cast<unsigned long long>(sum.churn));
     if (sum.herd_views == 0) return;
     std::printf("herds: one view of all after %.1f s of simulated time and %llu views at most\n",
                 std::chrono::duration<double>(sum.herding).count(), static_cast<unsigned long long>(sum.herd_views));

@@ -123,7 +123,14 @@ bool stand(World& world, const SwarmOptions& options, RunResult& result) {
   world.publish_again();
   world.run_for(std::max(work_after_heal, options.network.spike_max));
   world.stop_publishing();
-  if (world.stuck() || !rests()) return false;
+  if (world.stuck()) return false;
+  if (!rests()) {
+    if (world.stuck() || !world.blocked_for_good()) return false;
+    result.violations.clear();
+    ++result.blocked;
+    world.fall();
+    return true;
+  }
   // A newer version is spoken once who is missing is waited for no longer, and isn't heard either.
   const Duration unheard = options.network.break_after_max + options.config.suspect_after_max;
   if (options.upgrades) world.run_for(options.config.raise_after + unheard + work_after_heal);

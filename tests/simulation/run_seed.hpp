@@ -25,6 +25,7 @@ struct RunResult {
   std::array<std::uint64_t, fault_kinds> faults{};
   Strikes strikes{};
   std::array<std::uint64_t, standing_kinds> stood{};
+  std::uint64_t blocked = 0;                   ///< while a fault stood, since a view was decided meanwhile that nobody could go on from
   std::uint64_t churn = 0;                     ///< view changes while a fault stood, after those that it left connected had come to rest
   std::uint64_t herd_views = 0;                ///< of one start of all at once, at most
   protocol::Duration herding{};                ///< simulated time that it took, at most

@@ -51,7 +51,7 @@ std::string line_of(const RunResult& result) {
   std::string line = "E " + std::to_string(result.inputs) + " " + std::to_string(result.views) + " " + std::to_string(result.delivered) +
                      " " + std::to_string(result.published) + " " + std::to_string(result.ok) + " " + std::to_string(result.resent) + " " +
                      std::to_string(result.resyncs) + " " + std::to_string(result.view_changes) + " " +
-                     std::to_string(result.in_vain) + " " + std::to_string(result.churn) + " " + std::to_string(result.herd_views) + " " +
+                     std::to_string(result.in_vain) + " " + std::to_string(result.blocked) + " " + std::to_string(result.churn) + " " + std::to_string(result.herd_views) + " " +
                      std::to_string(result.node_time.count()) + " " + std::to_string(result.settling.count()) + " " +
                      std::to_string(result.herding.count());
   for (const std::uint64_t faults : result.faults) line += " " + std::to_string(faults);
@@ -78,7 +78,7 @@ SeedReport report_of(std::uint64_t seed, const std::string& line) {
   };
   RunResult& counts = report.counts;
   for (std::uint64_t* field : {&counts.inputs, &counts.views, &counts.delivered, &counts.published, &counts.ok, &counts.resent,
-                               &counts.resyncs, &counts.view_changes, &counts.in_vain, &counts.churn, &counts.herd_views}) {
+                               &counts.resyncs, &counts.view_changes, &counts.in_vain, &counts.blocked, &counts.churn, &counts.herd_views}) {
     *field = number();
   }
   counts.node_time = protocol::Duration(static_cast<std::int64_t>(number()));

@@ -66,6 +66,8 @@ class World : private Hosts {
   [[nodiscard]] std::string what_each_waits_for() const;
   /// While a fault stands: what keeps those that it leaves connected from having come to rest.
   [[nodiscard]] std::string unsettled_apart() const;
+  /// Answers that were under way when the fault began may have become a view that nobody can go on from while it stands.
+  [[nodiscard]] bool blocked_for_good() { return !leaves_a_primary(*standing_, views_in_force()); }
   /// What the checker must find at the end of that, quiet since `quiet_from` where the view may not change any more.
   [[nodiscard]] checker::Liveness liveness_apart(protocol::TimePoint quiet_from) const;
   [[nodiscard]] const std::optional<Standing>& standing() const { return standing_; }
