@@ -66,7 +66,6 @@ namespace vsync::protocol {
   rule(provisional_entries_dropped, "3 Restart", "the entries of the deciding ballot stand") \
   rule(state_without_the_log, "3 Restart", "who is loaded has the log") \
   rule(force_not_recorded, "3 Restart", "a forced primary is recorded in the view") \
-  rule(parted_histories_meet, "3 Restart", "histories that an operator has parted never merge") \
   rule(deliver_without_payload_gap, "4 Order", "a stream has no holes") \
   rule(order_gap_ignored, "4 Order", "order records are applied without holes") \
   rule(two_sequencers, "4 Order", "a hand-off ends the sequencer's own term") \

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "protocol/mutant.hpp"
-
 namespace vsync::protocol {
 
 std::optional<ViewId> parted_at(const Lineage& one, const Lineage& other) {
@@ -12,8 +10,7 @@ std::optional<ViewId> parted_at(const Lineage& one, const Lineage& other) {
     for (const Forced& each : forced) {
       const bool took_part = std::find(lineage.forced.begin(), lineage.forced.end(), each) != lineage.forced.end();
       // Who hasn't gone on from there is only behind.
-      const bool parted = !took_part && lineage.view > each.from;
-      if (parted && !mutant(Mutant::parted_histories_meet)) earliest = std::min(earliest.value_or(each.from), each.from);
+      if (!took_part && lineage.view > each.from) earliest = std::min(earliest.value_or(each.from), each.from);
     }
   };
   look(one, other.forced);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "checker/primary_rule.hpp"
 #include "protocol/assert.hpp"
 
 namespace vsync::simulation {
@@ -45,6 +46,8 @@ void Node::start(bool with_disk) {
   tap_.emplace(self);
   around_.trace.add(around_.schedule.now(), self, checker::NodeStarted{.with_disk = with_disk});
   ++process_;
+  view_.reset();
+  longest_lease_ = config_.lease;
   paused_ = false;
   leaving_ = false;
   writing_ = false;
@@ -100,7 +103,10 @@ void Node::resume(Duration ahead) {
 }
 
 void Node::receive(FramePtr frame) {
-  feed([this, frame = std::move(frame)](TimePoint now) { engine_->on_frame(now, *frame); });
+  feed([this, frame = std::move(frame)](TimePoint now) {
+    last_received_ = now;
+    engine_->on_frame(now, *frame);
+  });
 }
 
 void Node::link_changed(const std::string& peer, protocol::LinkState state) {
@@ -109,6 +115,7 @@ void Node::link_changed(const std::string& peer, protocol::LinkState state) {
 
 void Node::reconfigure(protocol::Config config) {
   config_ = std::move(config);
+  longest_lease_ = std::max(longest_lease_, config_.lease);
   if (running()) feed([this, config = config_](TimePoint now) { VSYNC_ASSERT(engine_->reconfigure(now, config)); });
 }
 
@@ -186,12 +193,29 @@ void Node::drain() {
     return installed != nullptr && installed->restart;
   });
   if (epoch_begins) note_log();
+  judge_lease();
   for (protocol::Write& write : outbox_.writes) disk_.under_way.push_back(std::move(write));
   if (!writing_) write_next();
   for (const protocol::Outgoing& outgoing : outbox_.frames) around_.send(host_, outgoing);
   // What the sessions do with an event comes later: nothing re-enters the engine while its outbox is read.
   for (const protocol::Event& event : outbox_.events) around_.event(host_, event);
   arm();
+}
+
+// Who orders has heard somebody within its lease, and everybody else hears the order from it. So nobody who has heard nothing for longer hands
+// anything out, but the cut with the next view; unless it may go on alone.
+void Node::judge_lease() {
+  bool delivers = false;
+  for (const protocol::Event& event : outbox_.events) {
+    if (const auto* delivered = std::get_if<protocol::Delivered>(&event)) delivers = delivers || !delivered->ahead();
+    const auto* installed = std::get_if<protocol::ViewInstalled>(&event);
+    if (installed == nullptr) continue;
+    view_ = installed->view;
+    delivers = false;
+  }
+  const auto rank = view_ ? view_->rank_of(engine_->self()) : std::nullopt;
+  if (!delivers || !rank || local(around_.schedule.now()) - last_received_ <= longest_lease_) return;
+  around_.ordered_alone = around_.ordered_alone || !checker::may_go_on(*view_, {*rank});
 }
 
 void Node::note_log() {

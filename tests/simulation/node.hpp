@@ -41,6 +41,7 @@ struct Surroundings {
   std::function<void(Host)> looks = nullptr;  ///< after each input of a node, if somebody wants to know
   std::uint64_t inputs = 0;  ///< of all engines together
   bool drain_stuck = false;  ///< an engine asked for ticks without end
+  bool ordered_alone = false;    ///< an engine handed something out though it had heard nobody for longer than its lease
   bool window_exceeded = false;  ///< an engine took a publish though as much as its window allows was unstable
 };
 
@@ -95,6 +96,7 @@ class Node {
   void put(const protocol::Write& write);
   [[nodiscard]] std::size_t group() const;
   void arm();
+  void judge_lease();
   [[nodiscard]] protocol::TimePoint local(protocol::TimePoint world) const;
   [[nodiscard]] protocol::TimePoint world(protocol::TimePoint local) const;
 
@@ -115,6 +117,9 @@ class Node {
   std::uint32_t ticks_at_once_ = 0;
   protocol::TimePoint last_tick_{};
   protocol::Duration ahead_{};  ///< its clock, of time as it began with
+  std::optional<protocol::View> view_;
+  protocol::TimePoint last_received_{};  ///< by its clock
+  protocol::Duration longest_lease_{};   ///< that the process was configured with
   bool paused_ = false;
   protocol::TimePoint paused_at_{};
   bool leaving_ = false;

@@ -151,7 +151,7 @@ void draw_reloads(SwarmOptions& options, Random random) {
   for (std::uint64_t i = 0; i < count; ++i) {
     Reload reload{.config = options.config};
     reload.at = random.between(Duration(500ms), options.fault_phase);
-    reload.within = random.between(Duration(1ms), Duration(3s));
+    reload.within = random.between(Duration(1ms), random.chance(300) ? options.fault_phase : Duration(3s));
     protocol::Config& config = reload.config;
     const auto take = [&](Duration every, Duration least, Duration most, Duration lease, Duration admit) {
       config.heartbeat_every = every;
