@@ -108,7 +108,8 @@ TEST(Checker, ASuccessorIsAcceptedByASetThatMayGoOn) {
 
 TEST(Checker, AcceptancesOfTheNextViewsMembersAloneAreNotEnough) {
   Story story = one_message();
-  const View alone = view(2, {a, node("d")});
+  View alone = view(2, {a, node("d")});
+  alone.members.back().weight = 0;  // a learner
   story.ballot(1, first_ballot, alone, {a, node("d")}, {a, node("d")}).install({a}, alone);
   EXPECT_THAT(story.broken(), ElementsAre("chosen_by_the_old_view"));
 }
