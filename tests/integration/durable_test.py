@@ -148,7 +148,8 @@ class Durable(ClusterTest):
         lab.wait_common_view(["a", "b", "d"], VIEW_WITHIN_S)
         lines += self.publish(lab, "b", 100)
         in_the_way.rmdir()
-        self.start(lab, "c", "e")
+        for node in ("c", "e"):
+            lab.start(node)
         lab.wait_common_view(within_s=VIEW_WITHIN_S)
         lines += self.publish(lab, "c", 50)
         self.assert_read(subscriber, lines)
