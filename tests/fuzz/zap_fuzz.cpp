@@ -31,9 +31,8 @@ struct Handler {
   zmq::socket_t asker;
 
   Handler()
-      : handler((uv_loop_init(&loop), &loop), context, {PeerConfiguration{.name = "b", .endpoints = {}, .public_key = known_key}},
-                counters, log),
-        asker(context, zmq::socket_type::req) {
+      : handler((uv_loop_init(&loop), &loop), context, counters, log), asker(context, zmq::socket_type::req) {
+    handler.let_in({PeerConfiguration{.name = "b", .endpoints = {}, .public_key = known_key}});
     asker.connect("inproc://zeromq.zap.01");
   }
 };
