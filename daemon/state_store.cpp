@@ -183,23 +183,24 @@ void StateStore::write(std::vector<protocol::Write>& writes) {
 // behind a state waits for the next job, so that no beginning of the writes is on disk without what stands before it.
 void StateStore::start_job() {
   if (waiting_.empty() || broken_) return;
-  job_ = std::make_unique<Job>();
-  job_->request.data = job_.get();
-  job_->store = this;
-  job_->directory = descriptor_.get();
-  while (!waiting_.empty() && (!job_->state || waiting_.front().log.empty())) {
+  auto job = std::make_unique<Job>();
+  job->request.data = job.get();
+  job->store = this;
+  job->directory = descriptor_.get();
+  while (!waiting_.empty() && (!job->state || waiting_.front().log.empty())) {
     protocol::Write& next = waiting_.front();
-    std::move(next.log.begin(), next.log.end(), std::back_inserter(job_->log));
-    if (next.state) job_->state = std::move(next.state);
-    job_->tokens.push_back(next.token);
+    std::move(next.log.begin(), next.log.end(), std::back_inserter(job->log));
+    if (next.state) job->state = std::move(next.state);
+    job->tokens.push_back(next.token);
     waiting_.pop_front();
   }
   ++writes_;
+  job_ = std::move(job);  // not before: who waits for a job waits for what is queued, and there may be no memory to make one
   int queued = uv_queue_work(
       loop_, &job_->request, [](uv_work_t* request) { static_cast<Job*>(request->data)->run(); },
       [](uv_work_t* request, int) {
-        auto* job = static_cast<Job*>(request->data);
-        job->store->finish_job(job);
+        auto* done = static_cast<Job*>(request->data);
+        done->store->finish_job(done);
       });
   VSYNC_ASSERT(queued == 0);
 }
