@@ -392,7 +392,6 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
     if (peer != nullptr && peer->node == member.node) fresh->leases = std::max(fresh->leases, peer->heartbeat.lease);
   }
   fresh->confirm_from = lease_may_last ? now + next.leases_end_after : now;
-  if (config.lease < next.leases_end_after && lease_may_last && mutant(Mutant::own_lease_only)) fresh->confirm_from = now + config.lease;
   // Nor has the former view seen the last of those that were left out before.
   if (in_view) fresh->confirm_from = std::max(fresh->confirm_from, in_view->confirm_from);
   fresh->member_lost = (!event.left.empty() || (in_view && in_view->member_lost)) && !mutant(Mutant::lost_member_not_told);

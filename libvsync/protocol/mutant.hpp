@@ -73,7 +73,6 @@ namespace vsync::protocol {
   rule(lease_from_arrival, "4 Lease", "a lease counts from the sending of what was acknowledged") \
   rule(held_without_payload, "4 Holding", "holding a position means having its payload") \
   rule(held_without_order, "4 Holding", "and its order record") \
-  rule(own_lease_only, "4 Lease", "nothing is confirmed while a lease that was acknowledged in the old view may last") \
   rule(ack_of_other_view, "4 Holding", "acknowledgements are void in another view") \
   rule(uniform_at_one, "4 Holding", "uniform is what a uniform set holds") \
   rule(safe_at_uniform, "4 Holding", "safe is what all payload holders hold") \
