@@ -43,11 +43,10 @@ constexpr unsigned seconds_per_seed = 30;
 constexpr std::uint64_t block = 32;  ///< seeds that run with all rules before the hunt goes on in them
 using Asked = std::bitset<mutant_count>;
 
-/// What the seeds of a block do with all rules: a seed that fails then proves nothing.
+/// Which rules the seeds of a block ask for, while all of them are kept.
 struct Block {
   std::uint64_t first = 0;
   std::array<Asked, block> asked;
-  std::array<bool, block> passes{};
 };
 
 struct Hunted {
@@ -59,9 +58,14 @@ struct Hunted {
 
 const Rule& rule_of(const Hunted& hunted) { return rules[static_cast<std::size_t>(hunted.rule)]; }
 
-RunResult run_with(Mutant broken, std::uint64_t seed) {
+RunResult run_with(Mutant broken, std::uint64_t seed, Judging judging = Judging::whole) {
   vsync::protocol::active_mutant = broken;
-  return run_seed(draw(seed), seed, Judging::whole);
+  return run_seed(draw(seed), seed, judging);
+}
+
+/// A seed that fails with all rules proves nothing.
+bool fails_anyway(std::uint64_t seed) {
+  return !run_apart(seed, seconds_per_seed, [](std::uint64_t s) { return run_with(Mutant::none, s); }).failure.empty();
 }
 
 /// Memory that children share with their parent.
@@ -76,14 +80,11 @@ Block run_with_all_rules(std::uint64_t first, std::uint64_t count, unsigned jobs
   Block found{.first = first, .asked = {}};
   const auto run = [&](std::uint64_t seed) {
     vsync::protocol::rules_asked.reset();
-    RunResult result = run_with(Mutant::none, seed);
+    RunResult result = run_with(Mutant::none, seed, Judging::nothing);
     asked[seed - first] = vsync::protocol::rules_asked;
     return result;
   };
-  run_seeds(first, count, jobs, seconds_per_seed, run, [&](const SeedReport& report) {
-    found.passes[report.seed - first] = report.failure.empty();
-    return true;
-  });
+  run_seeds(first, count, jobs, seconds_per_seed, run, [](const SeedReport&) { return true; });
   std::copy_n(asked, block, found.asked.begin());
   return found;
 }
@@ -92,7 +93,7 @@ Block run_with_all_rules(std::uint64_t first, std::uint64_t count, unsigned jobs
 void hunt_in(const Block& seeds, Hunted& hunted, unsigned jobs) {
   std::vector<std::uint64_t> worth_it;
   for (std::uint64_t i = 0; i < block; ++i) {
-    if (seeds.passes[i] && seeds.asked[i].test(static_cast<std::size_t>(hunted.rule))) worth_it.push_back(seeds.first + i);
+    if (seeds.asked[i].test(static_cast<std::size_t>(hunted.rule))) worth_it.push_back(seeds.first + i);
   }
   std::optional<std::uint64_t> caught;
   std::vector<bool> ran(worth_it.size());
@@ -101,7 +102,7 @@ void hunt_in(const Block& seeds, Hunted& hunted, unsigned jobs) {
       [&](const SeedReport& report) {
         const std::uint64_t i = report.seed;
         ran[i] = true;
-        if (!report.failure.empty() && i < caught.value_or(worth_it.size())) {
+        if (!report.failure.empty() && i < caught.value_or(worth_it.size()) && !fails_anyway(worth_it[i])) {
           caught = i;
           hunted.failure = report.failure;
         }

@@ -34,8 +34,8 @@ struct RunResult {
   protocol::Duration settling{};               ///< simulated time from the end of the faults to a settled system
 };
 
-/// (whole) Without asking whether who sees only a part of the run finds something in it.
-enum class Judging : std::uint8_t { whole, whole_and_in_part };
+/// (whole) Without asking whether who sees only a part of the run finds something in it. (nothing) The trace isn't looked at.
+enum class Judging : std::uint8_t { nothing, whole, whole_and_in_part };
 
 [[nodiscard]] RunResult run_seed(const SwarmOptions& options, std::uint64_t seed, Judging judging = Judging::whole_and_in_part);
 
