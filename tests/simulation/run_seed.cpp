@@ -47,7 +47,7 @@ void count(const World& world, const checker::Trace& trace, RunResult& result) {
 bool settle(World& world, const std::string& property, const std::function<std::string()>& obstacle, RunResult& result) {
   const TimePoint begin = world.schedule().now();
   const bool done = world.run_until(begin + settle_bound, [&] { return obstacle().empty(); });
-  result.settling = std::max(result.settling, Duration(world.schedule().now() - begin));
+  if (done) result.settling = std::max(result.settling, Duration(world.schedule().now() - begin));
   if (world.stuck()) {
     result.violations.push_back({"progress", "an engine asks for ticks at one moment without end"});
   } else if (!done && !world.may_stand_still()) {
