@@ -21,17 +21,17 @@ std::string shown(T value) {
 }
 
 template <class T>
-using Field = std::function<T&(Configuration&)>;
+using Setting = std::function<T&(Configuration&)>;
 
 template <class T, class Show>
-Key key(std::string_view name, std::string allowed, Field<T> field, std::function<bool(Configuration&, const toml::node&)> take,
+Key key(std::string_view name, std::string allowed, Setting<T> field, std::function<bool(Configuration&, const toml::node&)> take,
         Show show) {
   return {name, std::move(allowed), std::move(take), [=](Configuration c) { return show(field(c)); },
           [=](Configuration& to, Configuration from) { field(to) = field(from); }};
 }
 
 template <class T>
-Key number(std::string_view name, std::int64_t least, std::int64_t most, Field<T> field) {
+Key number(std::string_view name, std::int64_t least, std::int64_t most, Setting<T> field) {
   return key<T>(name, "a whole number from " + std::to_string(least) + " to " + std::to_string(most), field,
                 [=](Configuration& c, const toml::node& node) {
                   auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
@@ -42,7 +42,7 @@ Key number(std::string_view name, std::int64_t least, std::int64_t most, Field<T
                 [](T value) { return shown(value); });
 }
 
-Key milliseconds(std::string_view name, std::int64_t least, std::int64_t most, Field<protocol::Duration> field) {
+Key milliseconds(std::string_view name, std::int64_t least, std::int64_t most, Setting<protocol::Duration> field) {
   return key<protocol::Duration>(name, "milliseconds from " + std::to_string(least) + " to " + std::to_string(most), field,
                                  [=](Configuration& c, const toml::node& node) {
                                    auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
@@ -53,7 +53,7 @@ Key milliseconds(std::string_view name, std::int64_t least, std::int64_t most, F
                                  [](protocol::Duration value) { return shown(value / std::chrono::milliseconds(1)); });
 }
 
-Key boolean(std::string_view name, Field<bool> field) {
+Key boolean(std::string_view name, Setting<bool> field) {
   return key<bool>(name, "true or false", field,
                    [=](Configuration& c, const toml::node& node) {
                      const auto value = node.is_boolean() ? node.value<bool>() : std::nullopt;
@@ -63,7 +63,7 @@ Key boolean(std::string_view name, Field<bool> field) {
                    [](bool value) { return shown(value); });
 }
 
-Key text(std::string_view name, std::string allowed, Field<std::string> field,
+Key text(std::string_view name, std::string allowed, Setting<std::string> field,
          std::function<bool(const std::string&)> good = [](const std::string&) { return true; }) {
   return key<std::string>(name, std::move(allowed), field,
                           [=](Configuration& c, const toml::node& node) {

@@ -17,29 +17,29 @@ namespace {
 
 constexpr std::size_t key_characters = 40;
 
-[[noreturn]] void refuse(const std::string& line) { throw StartError(ExitStatus::usage, line); }
+[[noreturn]] void refuse_keys(const std::string& line) { throw StartError(ExitStatus::usage, line); }
 
 UniqueFd open_key(const std::string& path, const std::string& where) {
   UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) refuse(where + ": " + path + ": " + std::strerror(errno) + "; allowed is a key file made by `vsyncd keygen DIR`");
+  if (!file.valid()) refuse_keys(where + ": " + path + ": " + std::strerror(errno) + "; allowed is a key file made by `vsyncd keygen DIR`");
   return file;
 }
 
 std::string read_key(const UniqueFd& file, const std::string& path, const std::string& where) {
   char text[128];
   ssize_t length = ::read(file.get(), text, sizeof text);
-  if (length < 0) refuse(where + ": " + path + ": " + std::strerror(errno));
+  if (length < 0) refuse_keys(where + ": " + path + ": " + std::strerror(errno));
   std::string key(text, static_cast<std::size_t>(length));
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' ')) key.pop_back();
-  if (!valid_public_key(key)) refuse(where + ": " + path + ": not a key: allowed are 40 characters of Z85");
+  if (!valid_public_key(key)) refuse_keys(where + ": " + path + ": not a key: allowed are 40 characters of Z85");
   return key;
 }
 
 void write_new(const std::string& path, mode_t mode, const std::string& text) {
   UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!file.valid()) refuse(path + ": " + std::strerror(errno));
+  if (!file.valid()) refuse_keys(path + ": " + std::strerror(errno));
   if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(file.get()) != 0) {
-    refuse(path + ": " + std::strerror(errno));
+    refuse_keys(path + ": " + std::strerror(errno));
   }
 }
 
@@ -60,12 +60,12 @@ KeyPair read_secret_key(const std::string& path, const std::string& where) {
   const bool known = fstat(file.get(), &status) == 0;
   const mode_t others = known && status.st_uid == 0 ? 037 : 077;
   if (!known || (status.st_mode & others) != 0) {
-    refuse(where + ": " + path + ": others may read it: allowed is mode 0600, or 0640 for a file of root's");
+    refuse_keys(where + ": " + path + ": others may read it: allowed is mode 0600, or 0640 for a file of root's");
   }
   KeyPair pair;
   pair.secret_key = read_key(file, path, where);
   char public_key[key_characters + 1];
-  if (zmq_curve_public(public_key, pair.secret_key.c_str()) != 0) refuse(where + ": " + path + ": not a secret key");
+  if (zmq_curve_public(public_key, pair.secret_key.c_str()) != 0) refuse_keys(where + ": " + path + ": not a secret key");
   pair.public_key = public_key;
   return pair;
 }
@@ -73,10 +73,10 @@ KeyPair read_secret_key(const std::string& path, const std::string& where) {
 void write_key_pair(const std::string& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
-  if (error) refuse(directory + ": " + error.message());
+  if (error) refuse_keys(directory + ": " + error.message());
   char public_key[key_characters + 1];
   char secret_key[key_characters + 1];
-  if (zmq_curve_keypair(public_key, secret_key) != 0) refuse(std::string("no key pair: ") + zmq_strerror(errno));
+  if (zmq_curve_keypair(public_key, secret_key) != 0) refuse_keys(std::string("no key pair: ") + zmq_strerror(errno));
   write_new(directory + "/secret.key", 0600, std::string(secret_key) + "\n");
   write_new(directory + "/public.key", 0644, std::string(public_key) + "\n");
 }

@@ -23,9 +23,9 @@ namespace {
 
 constexpr int backlog = 4096;
 // Bounds what one application's flood can make ZeroMQ hold before we look at it.
-constexpr int receive_hwm = 256;
+constexpr int local_receive_hwm = 256;
 // Bytes are bounded by the delivery window; this bounds what has no body.
-constexpr int send_hwm = 16'384;
+constexpr int local_send_hwm = 16'384;
 constexpr int linger_ms = 200;
 // A connection that never speaks holds a descriptor no longer than this.
 constexpr int handshake_timeout_ms = 5000;
@@ -127,8 +127,8 @@ zmq::socket_t LocalSocket::open(zmq::context_t& context, const Configuration& co
   zmq::socket_t socket(context, zmq::socket_type::router);
   socket.set(zmq::sockopt::router_mandatory, true);
   socket.set(zmq::sockopt::linger, linger_ms);
-  socket.set(zmq::sockopt::sndhwm, send_hwm);
-  socket.set(zmq::sockopt::rcvhwm, receive_hwm);
+  socket.set(zmq::sockopt::sndhwm, local_send_hwm);
+  socket.set(zmq::sockopt::rcvhwm, local_receive_hwm);
   socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(wire::batch_bytes_max));
   socket.set(zmq::sockopt::handshake_ivl, handshake_timeout_ms);
   socket.set(zmq::sockopt::use_fd, descriptor);

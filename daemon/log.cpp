@@ -29,12 +29,12 @@ bool stderr_is_the_journal() {
   return stream == std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
-std::string_view environment(const char* name) {
+std::string_view variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
 
-const char* name_of(Severity severity) {
+const char* word_for(Severity severity) {
   switch (severity) {
     case Severity::error: return "error";
     case Severity::warning: return "warning";
@@ -81,7 +81,7 @@ std::uint64_t RateLimit::take_suppressed() { return std::exchange(suppressed_, 0
 Log::Log(Severity threshold)
     : threshold_(threshold),
       journal_(stderr_is_the_journal()),
-      colour_(isatty(STDERR_FILENO) == 1 && environment("NO_COLOR").empty() && environment("TERM") != "dumb") {}
+      colour_(isatty(STDERR_FILENO) == 1 && variable("NO_COLOR").empty() && variable("TERM") != "dumb") {}
 
 void Log::limited(RateLimit& limit, Severity severity, std::string_view text, std::initializer_list<Field> fields) {
   if (severity > threshold_ || !limit.allow(boot_now())) return;
@@ -130,7 +130,7 @@ void Log::to_stderr(Severity severity, std::string_view text, std::initializer_l
   if (!node_.empty()) line += "[" + node_ + "]";
   line += " ";
   if (colour_) line += colour_of(severity);
-  line += name_of(severity);
+  line += word_for(severity);
   line += ": ";
   append_printable(line, text);
   if (colour_) line += "\033[0m";

@@ -10,7 +10,7 @@ namespace vsync::daemon {
 
 namespace {
 
-constexpr int send_hwm = 1000;
+constexpr int peer_send_hwm = 1000;
 // A peer says nothing but ZeroMQ's own commands on a connection of ours.
 constexpr std::int64_t command_bytes_max = 4096;
 // A dead process is noticed by the first refused attempt, so the first attempts come soon.
@@ -22,7 +22,7 @@ zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, 
   zmq::socket_t socket(context, zmq::socket_type::push);
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::immediate, true);
-  socket.set(zmq::sockopt::sndhwm, send_hwm);
+  socket.set(zmq::sockopt::sndhwm, peer_send_hwm);
   socket.set(zmq::sockopt::maxmsgsize, command_bytes_max);
   socket.set(zmq::sockopt::ipv6, true);
   socket.set(zmq::sockopt::reconnect_ivl, reconnect_ms);

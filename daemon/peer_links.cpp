@@ -12,7 +12,7 @@ namespace vsync::daemon {
 
 namespace {
 
-constexpr int receive_hwm = 10'000;
+constexpr int inbound_receive_hwm = 10'000;
 // A connection whose other host says nothing is dropped after idle + count * interval.
 constexpr int keepalive_idle_s = 15;
 constexpr int keepalive_interval_s = 5;
@@ -114,7 +114,7 @@ void PeerLinks::put_in_place(Peer& peer) {
 void PeerLinks::bind(zmq::context_t& context, const Configuration& configuration) {
   inbound_ = zmq::socket_t(context, zmq::socket_type::pull);
   inbound_.set(zmq::sockopt::linger, 0);
-  inbound_.set(zmq::sockopt::rcvhwm, receive_hwm);
+  inbound_.set(zmq::sockopt::rcvhwm, inbound_receive_hwm);
   inbound_.set(zmq::sockopt::ipv6, true);
   inbound_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(wire::peer_frame_bytes_max));
   const LinkTimes times(configuration.protocol.suspect_after_min, false);

@@ -36,13 +36,13 @@ Ranks voters(const View& view, const std::vector<Vote>& votes, const std::set<st
 }
 
 std::set<std::string> names_from_disk(const std::map<Ballot, BallotRecord>& instance) {
-  std::set<std::string> names;
+  std::set<std::string> found;
   for (const auto& [ballot, record] : instance) {
     for (const Vote& vote : record.answers) {
-      if (vote.from_disk) names.insert(vote.node.name);
+      if (vote.from_disk) found.insert(vote.node.name);
     }
   }
-  return names;
+  return found;
 }
 
 const std::map<Ballot, BallotRecord>& instance_of(const History& history, const ViewId& view) {

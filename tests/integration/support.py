@@ -70,7 +70,7 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(checked.returncode, 0, f"the checker finds:\n{checked.stdout[-8000:]}{checked.stderr[-2000:]}")
 
     def trace_check(self, lab, files, *options):
-        return subprocess.run([lab.program("vsync"), "trace", "check", *options, *map(str, files)], capture_output=True, text=True,
+        return subprocess.run([lab.observer(), "trace", "check", *options, *map(str, files)], capture_output=True, text=True,
                               stdin=subprocess.DEVNULL)
 
     def _show(self, lab):

@@ -125,14 +125,13 @@ int main(int argc, char** argv) {
   unsigned jobs = jobs_of_this_machine();
   const char* only = nullptr;
   const char* trace = "/dev/null";
-  for (int i = 1; i < argc; ++i) {
+  for (int i = 1; i < argc; i += 2) {
     const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
     if (value != nullptr && std::strcmp(argv[i], "--every") == 0) every = std::max(1ull, std::strtoull(value, nullptr, 10));
     else if (value != nullptr && std::strcmp(argv[i], "--jobs") == 0) jobs = std::max(1u, static_cast<unsigned>(std::atoi(value)));
     else if (value != nullptr && std::strcmp(argv[i], "--case") == 0) only = value;
     else if (value != nullptr && std::strcmp(argv[i], "--trace") == 0) trace = value;
     else return std::fputs(usage, stderr), 2;
-    ++i;
   }
   const std::vector<Case> cases = all_cases();
   if (only != nullptr) {

@@ -8,6 +8,7 @@ namespace vsync::simulation {
 namespace {
 
 using namespace vsync::checker;
+using checker::name_of;  // not the simulation's
 
 const char* name_of_level(protocol::Level level) {
   switch (level) {

@@ -295,7 +295,7 @@ class LosesPower : public Disk {
       const Names now = names();
       for (const auto& [name, inode] : now) {
         const Names& before = directory_.back();
-        if (std::none_of(before.begin(), before.end(), [&](const auto& one) { return one.second == inode; })) files_[inode] = {};
+        if (std::none_of(before.begin(), before.end(), [inode = inode](const auto& one) { return one.second == inode; })) files_[inode] = {};
       }
       if (now != directory_.back()) directory_.push_back(now);
       if (call == "fsync") directory_.erase(directory_.begin(), directory_.end() - 1);

@@ -215,7 +215,7 @@ TEST_F(FlightRecorderTest, OnAWorkerOneAfterTheOther) {
 TEST_F(FlightRecorderTest, AFatalSignalLeavesADumpAndEndsTheProcessAsItWouldHave) {
   for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
     const int status = child([number] { ::kill(::getpid(), number); });
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(VSYNC_SANITIZED)
     EXPECT_NE(status, 0) << "the sanitizer's handler, which was there before, reports it and exits";
 #else
     ASSERT_TRUE(WIFSIGNALED(status)) << number;
@@ -235,7 +235,7 @@ TEST_F(FlightRecorderTest, SoDoesAFailedAssertion) {
 }
 
 TEST_F(FlightRecorderTest, SoDoesAStackThatIsFull) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(VSYNC_SANITIZED)
   GTEST_SKIP() << "the sanitizer has a stack for signals of its own";
 #endif
   const int status = child([] {

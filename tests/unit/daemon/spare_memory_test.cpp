@@ -18,7 +18,7 @@ std::size_t resident_bytes() {
 
 // What stays in use lies above what is free, as after a storm of joins in which one application was new and stayed.
 TEST(SpareMemory, WhatABurstLeftFreeGoesBack) {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(VSYNC_SANITIZED)
   GTEST_SKIP() << "the sanitizer has its own allocator";
 #endif
   constexpr std::size_t pieces = 4096, bytes = 16u << 10;

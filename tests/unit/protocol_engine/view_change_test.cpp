@@ -31,14 +31,14 @@ TEST_F(ViewChange, WhatWedgedOrMovedOnDoesNotRenewALease) {
 
 TEST_F(ViewChange, WhatComesBeforeItsViewIsBoundedInBytesForEachSender) {
   const Status before = cluster.at("a").status();
-  ViewId next = before.view->id;
-  ++next.number;
+  ViewId following = before.view->id;
+  ++following.number;
   const auto send = [&](const char* from, std::size_t bytes) {
     Chunk chunk;
     chunk.first = Seqno{1};
     chunk.count = 1;
     chunk.payload = Payload(std::vector<std::byte>(bytes));
-    cluster.inject("a", Frame{before.cluster, cluster.at(from).self(), cluster.at("a").self(), Data{next, Lane{}, Rank{1}, {chunk}}});
+    cluster.inject("a", Frame{before.cluster, cluster.at(from).self(), cluster.at("a").self(), Data{following, Lane{}, Rank{1}, {chunk}}});
     return cluster.at("a").status().dropped_frames - before.dropped_frames;
   };
   const std::size_t half = Config{}.window_bytes / 2;
