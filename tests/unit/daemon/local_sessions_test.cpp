@@ -1,8 +1,14 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "daemon/start_error.hpp"
 #include "live_daemon.hpp"
@@ -301,32 +307,55 @@ TEST_F(LocalSessionsTest, ASessionThatNeverPublishedMayBeginAnew) {
   EXPECT_TRUE(second.open(1));
 }
 
-// An application in a process of its own, which answered its ping: from there on its death counts at once.
+// An application in a process of its own, which answered its ping: from there on its death counts at once. It is this program started anew:
+// beside the threads of a daemon, a fork alone may own locks that nobody gives back.
+constexpr const char* victim_socket = "VSYNC_TEST_VICTIM_SOCKET";
+constexpr const char* victim_id = "VSYNC_TEST_VICTIM_ID";
+
+[[maybe_unused]] const bool lives_as_a_victim = [] {
+  const char* path = std::getenv(victim_socket);
+  if (path == nullptr) return false;
+  zmq::context_t context;
+  Client client(context, path);
+  if (client.open(std::stoull(std::getenv(victim_id)))) (void)client.join("g");
+  (void)client.receive(100ms);
+  (void)!write(STDOUT_FILENO, "x", 1);
+  pause();
+  _exit(0);
+}();
+
 class Victim {
  public:
   Victim(const std::string& path, std::uint64_t id) {
     int joined[2];
-    EXPECT_EQ(pipe(joined), 0);
-    pid_ = fork();
-    if (pid_ == 0) {
-      zmq::context_t context;
-      Client client(context, path);
-      if (client.open(id)) (void)client.join("g");
-      (void)client.receive(100ms);
-      (void)!write(joined[1], "x", 1);
-      pause();
-      _exit(0);
-    }
+    EXPECT_EQ(pipe2(joined, O_CLOEXEC), 0);
+    const std::string socket = std::string(victim_socket) + "=" + path;
+    const std::string number = std::string(victim_id) + "=" + std::to_string(id);
+    std::vector<char*> variables;
+    for (char** each = environ; *each != nullptr; ++each) variables.push_back(*each);
+    for (const std::string* each : {&socket, &number}) variables.push_back(const_cast<char*>(each->c_str()));
+    variables.push_back(nullptr);
+    char name[] = "victim";
+    char* arguments[] = {name, nullptr};
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, joined[1], STDOUT_FILENO);
+    EXPECT_EQ(posix_spawn(&pid_, "/proc/self/exe", &files, nullptr, arguments, variables.data()), 0);
+    posix_spawn_file_actions_destroy(&files);
+    close(joined[1]);
     char byte = 0;
     EXPECT_EQ(read(joined[0], &byte, 1), 1);
     close(joined[0]);
-    close(joined[1]);
   }
-  ~Victim() { waitpid(pid_, nullptr, 0); }
-  void die() const { kill(pid_, SIGKILL); }
+  ~Victim() {
+    if (pid_ > 0) waitpid(pid_, nullptr, 0);
+  }
+  void die() const {
+    if (pid_ > 0) kill(pid_, SIGKILL);
+  }
 
  private:
-  pid_t pid_;
+  pid_t pid_ = 0;
 };
 
 TEST_F(LocalSessionsTest, AKilledApplicationLeavesItsGroupsAtOnce) {
