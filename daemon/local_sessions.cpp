@@ -25,9 +25,12 @@ constexpr std::chrono::seconds last_word_kept{2};
 // Publishers wait no longer for a session that takes nothing, however slow it may be.
 constexpr std::chrono::seconds waited_for_max{5};
 constexpr std::chrono::seconds opening_max{10};
-// Records of one round. Each may become a view that goes to thousands of members: when thousands of sessions join one group at once, no
-// turn may take so long that the other daemons miss this one.
+// Each record may become a view that goes to thousands of members: when thousands of sessions join one group at once, no turn may take so
+// long that the other daemons miss this one. So a round submits few; and of all that are under way, which the order may make deliverable in
+// one turn, each counted as a view for every session there is, so many.
 constexpr std::size_t records_max = 16;
+constexpr std::size_t views_under_way_max = 1u << 15;
+constexpr std::size_t records_under_way_min = 32;
 
 }  // namespace
 
@@ -58,9 +61,17 @@ void LocalSessions::receive(TimePoint now) {
   }
 }
 
+// One that isn't primary takes none, and says so.
+std::size_t LocalSessions::room_for_records() const {
+  if (component_ != ComponentState::primary) return records_max;
+  const std::size_t sessions = std::max(engine_.directory().session_count(), by_id_.size());
+  const std::size_t most = std::max(records_under_way_min, views_under_way_max / std::max<std::size_t>(sessions, 1));
+  return std::min(records_max, most - std::min(most, engine_.records_under_way()));
+}
+
 void LocalSessions::submit() {
-  if (proposed_.empty()) return;
-  const auto end = proposed_.begin() + static_cast<std::ptrdiff_t>(std::min(records_max, proposed_.size()));
+  if (!wants_submit()) return;
+  const auto end = proposed_.begin() + static_cast<std::ptrdiff_t>(std::min(room_for_records(), proposed_.size()));
   protocol::DirectoryOps records(proposed_.begin(), end);
   engine_used_ = true;
   if (engine_.submit(now_, std::move(records))) {

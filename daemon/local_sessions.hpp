@@ -61,7 +61,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   // ---- the phases of a turn, in this order
   void receive(protocol::TimePoint now);
   void submit();  ///< the directory records that the turn's requests need
-  [[nodiscard]] bool wants_submit() const { return !proposed_.empty(); }
+  [[nodiscard]] bool wants_submit() const { return !proposed_.empty() && room_for_records() > 0; }
   /// Whether the engine was given anything since the last call.
   [[nodiscard]] bool take_engine_used() { return std::exchange(engine_used_, false); }
   void on_events(const std::vector<protocol::Event>& events);
@@ -103,6 +103,7 @@ class LocalSessions final : private SessionQueue::ReplaySource {
   void ping(Session& session);
   void propose(protocol::DirectoryOp op) { proposed_.push_back(std::move(op)); }
   void propose_open(Session& session);
+  [[nodiscard]] std::size_t room_for_records() const;
   void keep_unsubmitted();
   void register_all();
 

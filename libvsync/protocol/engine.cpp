@@ -345,6 +345,13 @@ Result<void, PublishError> Engine::submit(TimePoint now, DirectoryOps ops) {
   return p.publish(std::move(chunk));
 }
 
+std::size_t Engine::records_under_way() const {
+  const Parts& p = *parts_;
+  std::size_t records = p.in_view ? p.in_view->own_records : 0;
+  for (const DirectoryOps& waiting : p.waiting_ops) records += waiting.size();
+  return records;
+}
+
 void Engine::hold_back(TimePoint now, bool on) {
   Parts& p = *parts_;
   p.begin(now);

@@ -119,6 +119,8 @@ class Engine {
                                      Level level, Payload payload);
   /// Publishes directory records. Not bound by the window: what a session may ask is bounded by the daemon.
   Result<void, PublishError> submit(TimePoint now, DirectoryOps ops);
+  /// Of those records, how many this node has not delivered yet. All that become deliverable at once are handed out in one turn.
+  [[nodiscard]] std::size_t records_under_way() const;
   /// While set, no daemon of the view takes new publishes (window_full): applications here read more slowly than others publish.
   /// What is published already goes on and is confirmed. The daemon bounds how long.
   void hold_back(TimePoint now, bool on);

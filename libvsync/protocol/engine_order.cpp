@@ -37,7 +37,8 @@ Result<void, PublishError> Engine::Parts::publish(Chunk chunk) {
   chunk.after = lane.delivered();
   own.insert(chunk);
   lane.heard_of(in_view->self, own.end());
-  if (!chunk.ops) outcomes[lane_index].published(chunk);
+  if (chunk.ops) in_view->own_records += chunk.count;
+  else outcomes[lane_index].published(chunk);
   in_view->to_send[lane_index].push_back(std::move(chunk));
   return {};
 }
@@ -188,6 +189,7 @@ void Engine::Parts::deliver_available() {
 
 void Engine::Parts::hand_out(Position first, const NodeId& publisher, const Chunk& chunk, std::int64_t ordered_at) {
   if (chunk.ops) {
+    if (publisher == self) in_view->own_records -= chunk.count;
     Position at = first;
     for (const DirectoryOp& op : *chunk.ops) {
       apply_record(op, publisher, at);

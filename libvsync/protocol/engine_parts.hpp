@@ -121,6 +121,7 @@ struct InView {
   };
   std::vector<std::vector<Lag>> lag;            ///< by lane, by member
   std::vector<Hears> hears;                     ///< by member
+  std::size_t own_records = 0;                  ///< directory records of this node that are not delivered yet
   RankSet congested;                            ///< members that ask publishers to wait
   bool ack_wanted = false;
   bool ack_now = false;
