@@ -188,6 +188,8 @@ Succession History::succession(std::size_t view) const {
     found.predecessor = views_[*installed].content;
     return found;
   }
+  // Of a trace in part the ballots shown may be those that failed.
+  if (partial_) return found;
   std::size_t most = 0;
   for (auto content = known_contents_.lower_bound({from, 0}); content != known_contents_.end() && content->first.first == from; ++content) {
     const std::size_t acceptors = acceptors_of(content->first);

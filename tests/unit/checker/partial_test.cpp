@@ -188,5 +188,18 @@ TEST(BoundedLogs, WhatIsOlderThanTheOldestMayHaveBeenDropped) {
   EXPECT_THAT(story.broken({.logs_are_bounded = true}), ElementsAre("durable_survives"));
 }
 
+// a and b decided the second view in a ballot that isn't shown, and told the joiner of the third one.
+TEST(PartialTrace, AViewThatOnlyAFailedBallotTellsOfIsNoPredecessor) {
+  const NodeId joiner = node("d");
+  View third = view(3, {a, b, joiner});
+  third.members.back().weight = 0;
+  third.members.back().loaded = false;
+  Story story = one_message();
+  story.ballot(1, first_ballot, view(2, {b, c}), {b, c}, {b}).tell(joiner, NodeStarted{});
+  story.tell(joiner, BallotValue{.view = view_id(2), .ballot = first_ballot, .value = digest_of(third), .next = third});
+  story.install({joiner}, third);
+  EXPECT_THAT(story.broken(partial), IsEmpty());
+}
+
 }  // namespace
 }  // namespace vsync::checker::testing
