@@ -13,6 +13,7 @@ using protocol::Forced;
 using protocol::NodeId;
 using protocol::TimePoint;
 using protocol::View;
+using protocol::ViewId;
 
 /// A history is told by the forced primaries in it.
 using Record = std::vector<Forced>;
@@ -72,17 +73,28 @@ Beginnings beginnings_of(const Trace& trace) {
   return found;
 }
 
-/// When each node goes another way than this history: it goes on to a view that isn't in it, or comes back in one, as a new node.
+/// When each node goes another way than this history: it goes on to a view that isn't in it, or it is left out and comes back as a new node in one
+/// that isn't, or may have been left out by another history: a trace doesn't tell which one it was.
 std::map<NodeId, TimePoint> leave_times(const Trace& trace, const Record& history, const Beginnings& beginnings) {
   std::map<NodeId, TimePoint> found;
+  std::map<NodeId, ViewId> views;
+  ViewId newest_here, newest_elsewhere;
   for (std::size_t at = 0; at < trace.events.size(); ++at) {
     const TraceEvent& event = trace.events[at];
     const View* view = view_of(event);
     bool leaves = view != nullptr && !has(history, *view);
+    if (view != nullptr) views[event.node] = view->id;
+    const auto* proposed = std::get_if<BallotValue>(&event.body);
+    const View* decided = proposed != nullptr ? &proposed->next : view;
+    if (decided != nullptr) {
+      ViewId& newest = has(history, *decided) ? newest_here : newest_elsewhere;
+      newest = std::max(newest, decided->id);
+    }
     if (std::holds_alternative<Resynced>(event.body)) {
       const auto of_name = beginnings.find(event.node.name);
       leaves = true;
-      if (of_name != beginnings.end()) {
+      const ViewId& own = views[event.node];
+      if (of_name != beginnings.end() && newest_here > own && newest_elsewhere <= own) {
         const auto next = std::find_if(of_name->second.begin(), of_name->second.end(),
                                        [&](const Beginning& one) { return one.at > at && one.node != event.node; });
         leaves = next == of_name->second.end() || !has(history, *next->view);

@@ -56,6 +56,30 @@ TEST(PartedHistories, WhatTheOthersTurnedDownOneSideMayKeep) {
   EXPECT_THAT(story.broken(), IsEmpty());
 }
 
+// a went on without c, which was told so and had nothing in vain there. Then b, which hadn't heard of it, was made a primary, and c came to that.
+TEST(PartedHistories, WhoWasLeftOutByOneAndCameBackToTheOtherHadNothingInVain) {
+  Story story = one_message();
+  story.publish(a, 2).deliver({a, c}, message(at(1, 2), a, 1, 2));
+  story.ballot(1, first_ballot, second_view, {a, b}, {a, b}).install({a}, second_view);
+  story.tell(c, Resynced{.last_common = at(1, 2)});
+  const View alone = forced_view(2, {b}, "b");
+  const Ballot forced{2, Rank{1}};
+  story.tell(b, AnsweredBallot{.view = view_id(1), .ballot = forced});
+  story.tell(b, BallotValue{.view = view_id(1), .ballot = forced, .value = digest_of(alone), .next = alone});
+  story.tell(b, AcceptedBallot{.view = view_id(1), .ballot = forced});
+  story.tell(b, ViewInstalled{.view = alone, .restart = true, .forced = true});
+  const NodeId again = node("c", 2);
+  View both = forced_view(3, {b, again}, "b");
+  both.members[1].weight = 0;
+  both.members[1].loaded = false;
+  story.tell(again, NodeStarted{});
+  for (const NodeId& who : {b, again}) story.tell(who, AnsweredBallot{.view = alone.id, .ballot = first_ballot});
+  story.tell(b, BallotValue{.view = alone.id, .ballot = first_ballot, .value = digest_of(both), .next = both});
+  story.tell(b, AcceptedBallot{.view = alone.id, .ballot = first_ballot});
+  story.install({b, again}, both);
+  EXPECT_THAT(story.broken(), IsEmpty());
+}
+
 TEST(PartedHistories, AFaultInOneIsFound) {
   Story story = parted();
   story.publish(c, 2).deliver({c}, message(in_forced(2, 1), c, 1, 2, 0)).deliver({c}, message(in_forced(2, 2), c, 2, 2, 0));
