@@ -135,6 +135,8 @@ bool stand(World& world, const SwarmOptions& options, RunResult& result) {
   const Duration unheard = options.network.break_after_max + options.config.suspect_after_max;
   if (options.upgrades) world.run_for(options.config.raise_after + unheard + work_after_heal);
   if (options.upgrades && !rests()) return false;
+  world.run_for(work_after_heal);  // what was noticed last is told
+  if (!rests()) return false;
   const TimePoint quiet_from = world.schedule().now();
   world.run_for(options.standing->watched);
   const std::uint64_t views = views_since(world, quiet_from);

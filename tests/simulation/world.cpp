@@ -233,10 +233,24 @@ std::vector<protocol::NodeId> World::running_nodes() const {
 
 bool World::settled() const { return unsettled().empty(); }
 
+namespace {
+
+/// Nobody else in its view has the state.
+bool only_holder(const protocol::Status& status) {
+  if (!status.view) return false;
+  const std::vector<protocol::Member>& members = status.view->members;
+  return std::none_of(members.begin(), members.end(), [&](const protocol::Member& member) {
+    return member.node != status.self && member.loaded && member.holds_payload();
+  });
+}
+
+}  // namespace
+
 std::string World::unsettled(Host host, const protocol::View& view) const {
   const Node& node = nodes_[host];
-  if (node.leaving()) return node.name() + " is leaving";
   const protocol::Status status = node.engine().status();
+  // Who has the only copy of the state stays until somebody else has it; and a standing fault may keep everybody else away.
+  if (node.leaving() && !(standing_ && only_holder(status))) return node.name() + " is leaving";
   if (status.component != protocol::ComponentState::primary || !status.view) return node.name() + " is not primary: " + status.waits_for;
   if (status.node_state != protocol::NodeState::operational) return node.name() + " is wedged: " + status.waits_for;
   if (view != *status.view) return node.name() + " is in another view";

@@ -113,6 +113,7 @@ class World : private Hosts {
   [[nodiscard]] Host host_of(const std::string& name) const;
   void act(std::size_t session);
   /// What keeps this node, which runs, from being at rest in `view`.
+  [[nodiscard]] std::string hears_what_is_cut() const;
   [[nodiscard]] std::string unsettled(Host host, const protocol::View& view) const;
   [[nodiscard]] std::vector<Host> in_primary() const;
   [[nodiscard]] std::vector<Votes> views_in_force();

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "protocol/parted.hpp"
 #include "protocol/primary.hpp"
 #include "tests/simulation/world.hpp"
 
@@ -79,15 +80,20 @@ bool World::hits(const Fault& fault, Host host) const {
   return false;
 }
 
-/// Whether those of a view that are at work there could go on if this host never came back.
+/// Whether those of a view that are at work there could go on if this host never came back. Not those of a history that is parted from what its
+/// disk holds: an operator may keep that one.
 bool World::can_do_without(Host host) const {
+  const auto& disk = nodes_[host].disk().stored;
+  const auto of_another_history = [&](const protocol::View& view) {
+    return disk && disk->installed && protocol::parted_at({disk->installed->id, disk->installed->forced}, {view.id, view.forced}).has_value();
+  };
   std::map<protocol::ViewId, std::pair<protocol::View, protocol::RankSet>> at_work;
   for (Host other = 0; other < nodes_.size(); ++other) {
     if (other == host || !nodes_[other].responsive()) continue;
     const protocol::Status status = nodes_[other].engine().status();
     if (status.component != protocol::ComponentState::primary || status.node_state != protocol::NodeState::operational) continue;
     const auto rank = status.view->rank_of(status.self);
-    if (!rank || (!status.loaded && !nodes_[other].config().witness)) continue;
+    if (!rank || of_another_history(*status.view) || (!status.loaded && !nodes_[other].config().witness)) continue;
     const auto found = at_work.try_emplace(status.view->id, *status.view, protocol::RankSet{}).first;
     found->second.second.insert(*rank);
   }
@@ -257,13 +263,17 @@ void World::strike_operator(const Fault& fault) {
     }
     return;
   }
-  const auto parted = [&](Host host) {
-    return nodes_[host].responsive() ? nodes_[host].engine().status().parted : std::vector<std::string>{};
+  // All of one side: to give up what each side hears of another would leave none.
+  const auto parted_view = [&](Host host) -> std::optional<protocol::View> {
+    if (!nodes_[host].responsive()) return std::nullopt;
+    const protocol::Status status = nodes_[host].engine().status();
+    return status.parted.empty() ? std::nullopt : status.view;
   };
-  if (parted(fault.a).empty()) return;
+  const auto given_up = parted_view(fault.a);
+  if (!given_up) return;
   for (Host host = 0; host < nodes_.size(); ++host) {
-    const auto from = parted(host);
-    if (!from.empty() && std::find(from.begin(), from.end(), nodes_[fault.a].name()) == from.end()) nodes_[host].discard();
+    const auto view = parted_view(host);
+    if (view && !protocol::parted_at({view->id, view->forced}, {given_up->id, given_up->forced})) nodes_[host].discard();
   }
 }
 

@@ -107,7 +107,21 @@ std::vector<Host> World::in_primary() const {
   return found;
 }
 
+/// Who hasn't noticed yet whom it doesn't hear any more may admit it in vain.
+std::string World::hears_what_is_cut() const {
+  for (Host to = 0; to < nodes_.size(); ++to) {
+    if (!nodes_[to].running()) continue;
+    for (const std::string& name : nodes_[to].engine().status().heard) {
+      const auto from = std::find_if(nodes_.begin(), nodes_.end(), [&](const Node& node) { return node.name() == name; });
+      const Host other = static_cast<Host>(from - nodes_.begin());
+      if (standing_->cut(other, to) || standing_->down(other)) return nodes_[to].name() + " still hears " + name;
+    }
+  }
+  return {};
+}
+
 std::string World::unsettled_apart() const {
+  if (std::string obstacle = hears_what_is_cut(); !obstacle.empty()) return obstacle;
   const std::vector<Host> members = in_primary();
   if (members.empty()) return "nobody is primary";
   const auto in_view = [&](Host host) { return std::find(members.begin(), members.end(), host) != members.end(); };
