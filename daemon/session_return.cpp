@@ -99,7 +99,7 @@ Position LocalSessions::tell_what_was_missed(Session& session, const Position& l
 // What was ordered from `replay_from_` on while this daemon was out of the view is in its log now; what the view orders comes behind it.
 void LocalSessions::replay_to_all() {
   if (!replay_from_ || !at_) return;
-  const Position from = *std::exchange(replay_from_, std::nullopt);
+  const Position from = engine_.common_part(*std::exchange(replay_from_, std::nullopt));
   if (!has_durable(from, *at_)) return;
   for (auto& [id, session] : by_id_) {
     const bool reads = std::ranges::any_of(session->subscriptions, [](const auto& each) { return each.second.active; });

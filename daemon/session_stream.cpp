@@ -293,10 +293,14 @@ void LocalSessions::on(const protocol::ViewInstalled& installed) {
 void LocalSessions::tell_resync() {
   if (!resynced_) return;
   const protocol::Resynced back = *std::exchange(resynced_, std::nullopt);
+  // Where histories are parted, the one that this node came to may have kept less than the one that left it out.
+  const Position common = engine_.common_part(back.last_common);
+  const Position first_missed{common.epoch, common.view, common.lane, common.seq + 1};
+  const Position read = back.orphaned_to.value_or(back.last_common);
   wire::Resync resync;
-  resync.last_common = back.last_common;
-  if (back.orphaned_from && back.orphaned_to) resync.orphaned = std::pair{*back.orphaned_from, *back.orphaned_to};
-  resync.missed_from = {back.last_common.epoch, back.last_common.view, back.last_common.lane, back.last_common.seq + 1};
+  resync.last_common = common;
+  if (common < read) resync.orphaned = std::pair{first_missed, read};
+  resync.missed_from = first_missed;
   resync.missed_to = *at_;
   Parcel parcel = parcel_of(resync);
   for (auto& [id, session] : by_id_) {

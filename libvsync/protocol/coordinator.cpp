@@ -98,13 +98,16 @@ void Coordinator::on_accepted(const NodeId& from) {
 void Coordinator::on_tick(TimePoint now) {
   if (now < deadline_) {
     if (now >= ask_again_) ask(now);
-  } else if (step_ == Step::answers) {
+    return;
+  }
+  if (step_ == Step::answers) {
     choose(now);
   } else if (step_ == Step::gathering && mutant(Mutant::gathers_for_ever)) {
     enter(Step::gathering, now);
   } else if (step_ == Step::gathering || step_ == Step::accepting) {
     step_ = Step::failed;
   }
+  ran_out_of_patience_ = step_ == Step::failed;
 }
 
 }  // namespace vsync::protocol

@@ -50,6 +50,8 @@ class Coordinator {
   void on_tick(TimePoint now);
 
   [[nodiscard]] Step step() const { return step_; }
+  /// It failed because what it had asked for had not come in time, not because somebody refused or is gone.
+  [[nodiscard]] bool ran_out_of_patience() const { return ran_out_of_patience_; }
   [[nodiscard]] const Ballot& ballot() const { return plan_.ballot; }
   [[nodiscard]] const View& view() const { return plan_.view; }
   [[nodiscard]] const Value& value() const { return choice_->value; }
@@ -68,6 +70,7 @@ class Coordinator {
   const Config* config_;
   Plan plan_;
   Step step_ = Step::answers;
+  bool ran_out_of_patience_ = false;
   TimePoint deadline_;
   TimePoint ask_again_;
   std::set<NodeId> waiting_;

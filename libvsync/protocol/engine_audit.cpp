@@ -67,7 +67,7 @@ void Engine::Parts::judge() {
   // A view that can't go on without them keeps them: then it is for the operator to say.
   const bool go = may_go_on(v.view, unsuspected().minus(found->wrong));
   if (found->wrong.contains(v.self) && go) {
-    if (age >= config.heartbeat_every * (2 * trail_heartbeats)) rejoin(nullptr);
+    if (age >= config.heartbeat_every * (2 * trail_heartbeats)) rejoin(kept_in(in_view->view));
     return;
   }
   tell(*found);

@@ -58,7 +58,7 @@ std::optional<Position> Engine::Parts::common_with_others() const {
 /// from its disk may be decided, and counts on what that disk holds: it lists another node.
 void Engine::Parts::discard() {
   if (in_view) {
-    rejoin(nullptr, common_with_others());
+    rejoin(Seq{}, common_with_others());
   } else {
     become_a_new_node();
   }

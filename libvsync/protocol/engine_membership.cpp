@@ -253,7 +253,7 @@ void Engine::Parts::evaluate_in_view() {
   }
   if (farewell) return part();
   const bool go_on = may_go_on(v.view, unsuspected());
-  if (!go_on && mutant(Mutant::blocked_gives_up)) return rejoin(nullptr);
+  if (!go_on && mutant(Mutant::blocked_gives_up)) return rejoin(kept_in(v.view));
   if (v.loaded) become(go_on && is_heard() ? ComponentState::primary : ComponentState::blocked);
   release_held_back();
   // After a block the members come back one by one: nobody is excluded for being the last of them.
@@ -274,14 +274,18 @@ void Engine::Parts::evaluate_in_view() {
     }
     return;
   }
-  // A restart formation takes nobody's word but its own ballot's: a node that doubts itself may be the one it needs.
-  if (!go_on) return force_until ? try_force() : try_restart();
+  const auto connected = clique();
+  // A restart formation takes nobody's word but its own ballot's: a node that doubts itself may be the one it needs. Those that are heard may be
+  // enough and yet not hear each other.
+  if (!go_on || !connected) {
+    mutual_since.clear();
+    return force_until ? try_force() : try_restart();
+  }
   force_until.reset();
   alone_since = now;
   if (v.view.has_names(config.peers)) complete_at = now;
   if (doubt_since) return;
-  const auto connected = clique();
-  if (!connected || !connected->contains(v.self) || connected->front() != v.self) {
+  if (!connected->contains(v.self) || connected->front() != v.self) {
     mutual_since.clear();  // only the coordinator's own watch counts
     return;
   }
@@ -379,7 +383,16 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
   send(frame.from, std::move(decided));
 }
 
-void Engine::Parts::rejoin(const Cut* cut, std::optional<Position> parted) {
+/// How much of lane 0 of this view is sure to be in the order that goes on in `newest`. `end`: how this view was ended, where that is known.
+Seq Engine::Parts::kept_in(const View& newest, const Decision* end) const {
+  const bool cut_counts = end != nullptr && end->value.stored.empty() && end->value.next.id.epoch == newest.id.epoch;
+  if (cut_counts && !end->value.cut.lanes.empty()) return end->value.cut.lanes.front().end();
+  // What is uniform outlives any change of view, but not of epoch: memories were lost with all that wasn't durable, or an operator went on
+  // without who held it.
+  return newest.id.epoch == in_view->view.id.epoch ? in_view->lanes.front().stability().uniform() : Seq{};
+}
+
+void Engine::Parts::rejoin(Seq common, std::optional<Position> parted) {
   // Who is sure to be right keeps what it has.
   auto unlike = difference();
   if (unlike && !unlike->wrong.empty() && !unlike->wrong.contains(in_view->self)) unlike.reset();
@@ -391,8 +404,6 @@ void Engine::Parts::rejoin(const Cut* cut, std::optional<Position> parted) {
   const View& view = in_view->view;
   const LaneReplica& lane = in_view->lanes.front();
   const auto at = [&](Seq seq) { return Position{view.id.epoch, view.id.number, Lane{}, seq}; };
-  const bool known = cut != nullptr && !cut->lanes.empty();
-  const Seq common = known ? cut->lanes.front().end() : lane.stability().uniform();
   const Seq kept = std::min({lane.delivered(), common, in_lane_0 ? unlike->agreed.value_or(Seq{}) : common});
   Resynced resynced{parted.value_or(at(kept)), std::nullopt, std::nullopt};
   if ((lane.delivered() > kept || parted) && !mutant(Mutant::orphans_not_named)) {

@@ -238,6 +238,7 @@ struct Engine::Parts {
   TimePoint heartbeat_at;
   TimePoint retry_at;                    ///< no own ballot before
   Duration backoff{0};
+  std::uint32_t late_ballots = 0;         ///< of this view, that ran out of patience
   std::optional<TimePoint> last_input;
   std::optional<TimePoint> woke_at;      ///< from the last pause
   std::optional<TimePoint> doubt_since;  ///< this node was paused and hasn't heard from a set that may go on since
@@ -424,7 +425,8 @@ struct Engine::Parts {
   void evaluate_in_view();
   void evaluate_outside();
   void show_decisions(const Frame& frame, const Heartbeat& heartbeat);
-  void rejoin(const Cut* cut, std::optional<Position> parted = std::nullopt);
+  [[nodiscard]] Seq kept_in(const View& newest, const Decision* end = nullptr) const;
+  void rejoin(Seq common, std::optional<Position> parted = std::nullopt);
   void become_a_new_node();
   void expire_sessions();
   void part();

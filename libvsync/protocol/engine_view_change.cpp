@@ -141,10 +141,12 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
     if (peer.heartbeat.view == view.id) round = std::max(round, peer.heartbeat.promised.round);
     if (detector.hears(now, peer.node)) plan.patience = std::max(plan.patience, detector.timeout(peer));
   }
-  // Disks may be slower than T: more is granted after a failure, and where somebody is back that was left out.
+  // Disks may be slower than T: more is granted where somebody is back that was left out, and twice as much each time a ballot has failed
+  // for want of an answer (Dwork, Lynch, Stockmeyer 1988: an unknown bound is found by raising the guess), up to where a disk is taken for hung.
   std::uint32_t returns = 0;
   for (const NodeId& node : acceptors) returns = std::max(returns, recent_exclusions(node.name));
-  plan.patience += backoff + plan.patience * std::min(returns, 4u);
+  const Duration raised = std::min<Duration>(plan.patience * (1 << std::min(late_ballots, 10u)), config.lag_exclude_after);
+  plan.patience = std::max(plan.patience * (1 + std::min(returns, 4u)), raised) + backoff;
   plan.ballot = {mutant(Mutant::round_used_again) ? std::max<std::uint64_t>(disk.promised.round, 1) : round + 1, own};
   plan.restart = restart;
   plan.acceptors = std::move(acceptors);
@@ -173,6 +175,7 @@ void Engine::Parts::drive_coordinator() {
   for (Coordinator::Send& send_it : coordinator->take()) send(send_it.to, std::move(send_it.body));
   if (coordinator->step() == Coordinator::Step::failed) {
     if (in_view && mutant(Mutant::wedge_ends_with_the_ballot)) in_view->wedged = false;
+    late_ballots += coordinator->ran_out_of_patience() ? 1 : 0;
     backoff = std::clamp<Duration>(backoff * 2, backoff_min, backoff_max);
     retry_at = now + backoff / 2 + random.up_to(backoff);
     coordinator.reset();
@@ -246,9 +249,9 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
       if (!farewell) farewell = own == decided.chain.end() ? decided.chain.back() : *own;
       return;
     }
-    if (own == decided.chain.end()) return rejoin(nullptr);
-    rejoin(&own->value.cut);
-    exclusion = *own;
+    const bool known = own != decided.chain.end();
+    rejoin(kept_in(newest, known ? &*own : nullptr));
+    if (known) exclusion = *own;
     return;
   }
   for (const Decision& decision : decided.chain) apply(decision);
@@ -258,7 +261,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
   if (disk.accepted && disk.accepted->value.next == newest) {
     apply(Decision{in_view->view.id, Value(disk.accepted->value)});
   } else {
-    rejoin(nullptr);
+    rejoin(kept_in(newest));
     bind(newest);
   }
 }
@@ -288,14 +291,14 @@ void Engine::Parts::apply(const Decision& decision) {
       if (leaving) {
         farewell = decision;
       } else {
-        rejoin(&decision.value.cut);
+        rejoin(kept_in(next, &decision));
         exclusion = decision;
       }
       return;
     }
     const bool keeps = next.at(*rank).loaded && in_view->loaded;
     if (keeps && !finish_view(decision.value.cut)) {
-      rejoin(&decision.value.cut);
+      rejoin(kept_in(next, &decision));
       return bind(next);
     }
     remember(decision);
@@ -359,6 +362,7 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   coordinator.reset();
   seen_round = 0;
   backoff = Duration{0};
+  late_ballots = 0;
   retry_at = now;
   was_blocked = false;
   reunion_until = now;
