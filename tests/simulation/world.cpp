@@ -134,14 +134,14 @@ void World::reload(Host host, const Reload& chosen) {
 void World::start(Host host, bool with_disk) {
   if (nodes_[host].running()) return;
   // A daemon that can't write, or finds something else than it wrote, says so and ends.
-  const bool moved_away = damaged_.contains(host) && (disks_were_needed_ || can_do_without(host));
+  const bool moved_away = damaged_.contains(host) && (disks_were_needed_ || gave_up_ || can_do_without(host));
   if (!nodes_[host].disk().works() || (damaged_.contains(host) && !moved_away)) return come_back(host, start_again_after, with_disk);
   if (moved_away) with_disk = false;
   damaged_.erase(host);
   if (options_.upgrades) nodes_[host].install(next_program(host));
   nodes_[host].start(with_disk);
   network_.started(host);
-  // A careless operator leaves the command in a script: each start gives it, until the host is installed anew.
+  // A careless operator leaves the command in a script: each start gives it, until the host is installed anew or gives its history up.
   if (host == 0) bootstraps_ = bootstraps_ && with_disk;
   if (host == 0 && bootstraps_) nodes_[0].bootstrap();
 }

@@ -146,7 +146,8 @@ class World : private Hosts {
   /// What operators do in the end: parted histories, and clusters whose disks are lost, don't settle by themselves.
   void operate();
   void give_up_parted_histories();
-  void force_where_disks_were_needed();
+  void force_who_is_left();
+  void discard(Host host);
   void watch_leaver(Host host, protocol::Duration back_after);
 
   SwarmOptions options_;
@@ -173,6 +174,7 @@ class World : private Hosts {
   std::string kept_;                        ///< with whose history parted ones are given up
   protocol::TimePoint force_at_{};
   bool disks_were_needed_ = false;          ///< of those damaged; the others may not be able to go on without them
+  bool gave_up_ = false;                    ///< an operator some history
   bool forced_in_the_end_ = false;
   bool publishing_ = true;
   bool resting_ = false;

@@ -273,13 +273,19 @@ void World::strike_operator(const Fault& fault) {
   if (!given_up) return;
   for (Host host = 0; host < nodes_.size(); ++host) {
     const auto view = parted_view(host);
-    if (view && !protocol::parted_at({view->id, view->forced}, {given_up->id, given_up->forced})) nodes_[host].discard();
+    if (view && !protocol::parted_at({view->id, view->forced}, {given_up->id, given_up->forced})) discard(host);
   }
 }
 
 void World::operate() {
   if (options_.operated || disks_were_needed_) give_up_parted_histories();
-  if (disks_were_needed_) force_where_disks_were_needed();
+  if (disks_were_needed_ || gave_up_) force_who_is_left();
+}
+
+void World::discard(Host host) {
+  gave_up_ = true;
+  if (host == 0) bootstraps_ = false;
+  nodes_[host].discard();
 }
 
 void World::give_up_parted_histories() {
@@ -291,12 +297,12 @@ void World::give_up_parted_histories() {
   if (kept_.empty()) kept_ = nodes_[parted[operator_.below(parted.size())]].name();
   for (const Host host : parted) {
     const auto from = nodes_[host].engine().status().parted;
-    if (std::find(from.begin(), from.end(), kept_) != from.end()) nodes_[host].discard();
+    if (std::find(from.begin(), from.end(), kept_) != from.end()) discard(host);
   }
 }
 
-/// Those that are left may be too few, and know it: an operator who is sure that nobody has more lets them go on.
-void World::force_where_disks_were_needed() {
+/// Those that are left of a history may be too few, and know it: an operator who is sure that nobody has more lets them go on.
+void World::force_who_is_left() {
   const bool works = std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
     return node.running() && node.engine().status().component == protocol::ComponentState::primary;
   });
