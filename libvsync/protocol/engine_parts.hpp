@@ -360,6 +360,7 @@ struct Engine::Parts {
   /// Publishes the directory records that were submitted while this node was wedged or doubted itself.
   void release_held_back();
   /// A node without a view takes a later one for the last its name was in.
+  void withdraw_answers();
   void bind(const View& later);
   [[nodiscard]] Answer answer_to(const Prepare& prepare, bool acceptor) const;
   /// The view whose instance this node's disk is bound to: installed, or (returning) found on disk.

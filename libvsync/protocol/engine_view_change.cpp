@@ -266,7 +266,17 @@ void Engine::Parts::on_frame(const Frame& frame, const Decided& decided) {
   }
 }
 
+/// What waits for the disk of what this node has said in ballots of a view that is over. Where an operator has ended it, others may still run
+/// them, and would take this node for one that goes with them.
+void Engine::Parts::withdraw_answers() {
+  std::erase_if(held, [](const Held& waiting) {
+    return std::holds_alternative<Answer>(waiting.body) || std::holds_alternative<Gathered>(waiting.body) ||
+           std::holds_alternative<AcceptedBallot>(waiting.body);
+  });
+}
+
 void Engine::Parts::bind(const View& later) {
+  withdraw_answers();
   if (log_has_cut_before(later)) {
     if (disk.installed) settle_log(disk.installed->id, later.formed_in);
     disk.log_reaches = later.id;
@@ -320,6 +330,7 @@ void Engine::Parts::remember(const Decision& decision) {
 
 void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   tell_of_the_gone(next);
+  withdraw_answers();
   const Rank own = *next.rank_of(self);
   const bool forced = restart && !next.forced.empty() && next.forced.back().epoch == next.id.epoch;
   ViewInstalled event{next, {}, {}, restart, forced};

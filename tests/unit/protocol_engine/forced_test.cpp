@@ -46,6 +46,27 @@ struct ForcedOfThree : ForcedOf {
   Position forced_end;
 };
 
+// Another ballot is promised while the forced value is being written. Who asked would take the promise for one of a node that is still there.
+TEST_F(ForcedOfThree, WhatWasPromisedInAViewIsNotToldByWhoHasGoneOn) {
+  cluster.crash("a");
+  cluster.crash("b");
+  ASSERT_TRUE(cluster.run_until([&] { return !goes_on("c"); }));
+  const View ended = *cluster.at("c").status().view;
+  cluster.write_delay = 100ms;
+  ASSERT_EQ(force("c"), std::nullopt);
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.at("c").status().accepted; }));
+  std::size_t answers = 0;
+  cluster.drop = [&](const std::string&, const std::string& to, const Frame& frame) {
+    answers += to == "a" && is<Answer>(frame) ? 1 : 0;
+    return false;
+  };
+  const NodeId back{"a", {cluster.at("a").self().incarnation.counter + 1, 1}};
+  cluster.inject("c", Frame{cluster.at("c").status().cluster, back, cluster.at("c").self(), Prepare{ended, {9, Rank{0}}, true}});
+  ASSERT_TRUE(settled({"c"}));
+  cluster.run_for(1s);
+  EXPECT_EQ(answers, 0u);
+}
+
 TEST_F(ForcedOfThree, TheLastOneGoesOnAndItIsRecorded) {
   ASSERT_TRUE(cluster.publish("a", 1, 1));
   ASSERT_TRUE(delivers("c", 1));
