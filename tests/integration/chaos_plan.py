@@ -19,6 +19,17 @@ DIRECTIONS = ("out", "in", "both")
 CUTS = ("split", "alone", "shatter", "one_way", "deaf", "mute", "link", "ring", "bridge")
 NETWORK = (*(f"cut_{cut}" for cut in CUTS), *CABLE, "rate")
 PROCESS = ("kill", "kill_again", "kill_many", "pause", "leave", "disk_full", "memory", "descriptors")
+GROUPS = {"cuts": tuple(f"cut_{cut}" for cut in CUTS), "cables": tuple(CABLE), "kills": ("kill", "kill_again", "kill_many")}
+
+
+def kinds_of(text):
+    """The kinds of fault that a list names, one by one or as a group."""
+    kinds = set()
+    for word in text.split(","):
+        if word not in NETWORK + PROCESS and word not in GROUPS:
+            raise ValueError(f"no kind of fault is called {word}; there are {', '.join((*GROUPS, *NETWORK, *PROCESS))}")
+        kinds.update(GROUPS.get(word, (word,)))
+    return kinds
 
 
 @dataclass(frozen=True)
@@ -41,12 +52,12 @@ class Fault:
 class Plan:
     """The round of a seed. As in swarm testing, each round leaves most kinds of fault out, so that the others meet in all mixes."""
 
-    def __init__(self, seed, nodes):
+    def __init__(self, seed, nodes, kinds=None):
         self.seed = seed
         self.nodes = list(nodes)
         self._random = random.Random(f"chaos {seed} {len(nodes)}")
         self.pace = self._random.choice((0.7, 1, 2))  # 2: half as many faults
-        self.kinds = self._mix()
+        self.kinds = kinds or self._mix()
         self.levels = self._levels()
         self.network = sorted(self._network(), key=lambda fault: fault.at)
         self.processes = self._processes()

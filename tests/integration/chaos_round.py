@@ -22,11 +22,12 @@ SETTINGS = ("durable_keep_bytes=4194304",)
 
 class Round:
 
-    def __init__(self, seed, count):
+    def __init__(self, seed, count, kinds=None):
         self.seed = seed
         self.count = count
+        self.kinds = kinds
         self.failures = []
-        self.result = {"seed": seed, "nodes": count}
+        self.result = {"seed": seed, "nodes": count, "kinds": sorted(kinds or ())}
         self.plan = None
 
     def run(self, keep):
@@ -34,7 +35,7 @@ class Round:
         began = time.monotonic()
         lab = Lab.up(self.count, netns=True, settings=SETTINGS, disk_bytes=DISK_BYTES)
         try:
-            self.plan = Plan(self.seed, lab.nodes)
+            self.plan = Plan(self.seed, lab.nodes, self.kinds)
             try:
                 self._run(lab)
             except Exception as error:  # a round that can't go on has failed, and says why
