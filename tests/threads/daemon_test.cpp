@@ -1,5 +1,5 @@
 // What the daemon's loop shares with others: with libuv's workers (the state directory, dumps of the flight recorder), with
-// ZeroMQ's threads (payloads, the descriptors kept for files).
+// ZeroMQ's threads (payloads, the descriptors kept for files), and with a thread that a fatal signal meets.
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -172,6 +172,30 @@ TEST(FlightRecorderThreads, GoesWhileADumpIsWritten) {
   }
   uv_run(&loop, UV_RUN_DEFAULT);
   uv_loop_close(&loop);
+}
+
+// The signal is one that this test handles itself afterwards, in place of the end of the process.
+TEST(FlightRecorderThreads, ASignalOnAnotherThreadFindsWholeLines) {
+  struct sigaction nothing {};
+  struct sigaction before {};
+  nothing.sa_handler = [](int) {};
+  ASSERT_EQ(::sigaction(SIGILL, &nothing, &before), 0);
+  for (int round = 0; round < 400; ++round) {
+    const TemporaryDirectory directory = TemporaryDirectory::in_memory();
+    Recording recording(directory.path());
+    recording.recorder.dump_on_fatal_signals();
+    std::atomic<bool> met = false;
+    std::thread other([&] {
+      ::raise(SIGILL);
+      met.store(true, std::memory_order_relaxed);
+    });
+    while (!met.load(std::memory_order_relaxed)) recording.go_on();
+    for (int i = 0; i < 50; ++i) recording.go_on();
+    other.join();
+    EXPECT_LE(last_of(directory / "flight.1.1.trace"), recording.last);
+    ASSERT_FALSE(HasFailure());
+  }
+  ::sigaction(SIGILL, &before, nullptr);
 }
 
 // What ZeroMQ has sent, it gives back on a thread of its own.
