@@ -124,9 +124,16 @@ FlightRecorder::~FlightRecorder() {
 
 // ---------------------------------------------------------------- recording
 
+// Says first that it appends and looks for a signal then, as a signal's handler does the other way round: at least one of the two notices
+// the other, whichever threads they are on.
 void FlightRecorder::append(const checker::TraceEvent& event, std::string_view line) {
-  if (frozen_ || std::holds_alternative<checker::Logged>(event.body)) return;
+  if (std::holds_alternative<checker::Logged>(event.body)) return;
   appending_ = true;
+  if (!frozen_) record(event, line);
+  appending_ = false;
+}
+
+void FlightRecorder::record(const checker::TraceEvent& event, std::string_view line) {
   ended_ = std::holds_alternative<checker::Crashed>(event.body);
   if (const auto* installed = std::get_if<checker::ViewInstalled>(&event.body)) {
     const std::string text = checker::to_line({event.time, event.node, checker::Continued{.view = installed->view}});
@@ -144,7 +151,6 @@ void FlightRecorder::append(const checker::TraceEvent& event, std::string_view l
     end_ += line.size();
     give_up(end_);
   }
-  appending_ = false;
 }
 
 void FlightRecorder::publish() { published_ = end_; }

@@ -59,6 +59,7 @@ class FlightRecorder {
   using Name = std::array<char, 128>;
   static void on_fatal_signal(int number, siginfo_t* info, void* context);
   void write_in_signal_handler(int number);
+  void record(const checker::TraceEvent& event, std::string_view line);
   [[nodiscard]] Piece held(std::uint64_t from, std::uint64_t to) const;
   void make_room(std::size_t bytes);
   void give_up(std::uint64_t before);

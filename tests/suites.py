@@ -3,7 +3,8 @@
 
 Two builds: `build/release` by GCC, optimised, for the simulation's bulk and for what measures time; `build/sanitize` with
 AddressSanitizer and UBSan for everything, by clang, which compiles such a build in three quarters of GCC's time and brings libFuzzer.
-Warnings are errors in both.
+Of a third, `build/threads`, only what has threads and no ZeroMQ is compiled, by clang with ThreadSanitizer (tests/threads).
+Warnings are errors in all.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as xml
 from dataclasses import dataclass, field
@@ -27,14 +29,22 @@ BUILD_OPTIONS = {
         "--buildtype=plain", "-Doptimization=1", "-Dwerror=true", *TOGETHER, "-Db_sanitize=address,undefined", "-Db_lundef=false",
         "-Dcpp_args=-g1 -fno-sanitize-recover=all -fno-omit-frame-pointer",
     ],
+    "threads": [
+        "--buildtype=plain", "-Doptimization=1", "-Dwerror=true", *TOGETHER, "-Db_sanitize=thread", "-Db_lundef=false",
+        "-Dcpp_args=-g1 -fno-omit-frame-pointer",
+    ],
 }
 OBSERVER = "bindings/cli/vsync"  # of the release build, watches daemons of the other
-COMPILERS = {"sanitize": "clang++"}
-SANITIZER_ENVIRONMENT = {
-    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
-    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-    "VSYNC_SANITIZED": "1",
+COMPILERS = {"sanitize": "clang++", "threads": "clang++"}
+ENVIRONMENTS = {
+    "sanitize": {
+        "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        "VSYNC_SANITIZED": "1",
+    },
+    "threads": {"TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"},
 }
+TIMES_AS_LONG = {"sanitize": "3"}
 
 
 @dataclass
@@ -70,6 +80,7 @@ def planned_runs(quick):
         Run("sanitize", "unit"),
         Run("sanitize", "scenario"),
         Run("sanitize", "fuzz"),
+        Run("threads", "threads"),
         Run("sanitize", "simulation", environment={"VSYNC_SIMULATION_SEEDS": str(max(20, int(bulk) // 20))}),
         *runs,
         Run("release", "model"),
@@ -98,6 +109,25 @@ def build(name, suites, programs):
         return False
     say(f"built build/{name} in {time.monotonic() - started:.0f} s")
     return True
+
+
+def why_not(name):
+    """Why nothing of a build can run on this machine; None if it can."""
+    if name != "threads":
+        return None
+    with tempfile.TemporaryDirectory() as directory:
+        program = Path(directory) / "program"
+        source = b"int main() { return 0; }"
+        compile_it = [COMPILERS[name], "-fsanitize=thread", "-x", "c++", "-", "-o", str(program)]
+        try:
+            if subprocess.run(compile_it, input=source, capture_output=True).returncode != 0:
+                return f"{COMPILERS[name]} has no ThreadSanitizer here (Debian: libclang-rt-14-dev)"
+            # Some kernels lay out memory at random in more bits than the sanitizer can follow, and so it runs now and then.
+            if any(subprocess.run([str(program)], stdin=subprocess.DEVNULL, capture_output=True).returncode != 0 for _ in range(8)):
+                return "ThreadSanitizer doesn't run on this kernel (vm.mmap_rnd_bits above 28?)"
+        except FileNotFoundError:
+            return f"there is no {COMPILERS[name]}"
+    return None
 
 
 def logged(command, log, environment=None):
@@ -149,11 +179,8 @@ def run_suite(run):
     directory = ROOT / "build" / run.build
     logbase = f"{run.suite}-{run.build}"
     command = ["meson", "test", "-C", str(directory), "--no-rebuild", "--suite", run.suite, "--logbase", logbase,
-               "--num-processes", str(os.cpu_count() or 2)]
-    environment = dict(os.environ, MALLOC_PERTURB_="0", **run.environment)
-    if run.build == "sanitize":
-        command += ["--timeout-multiplier", "3"]
-        environment.update(SANITIZER_ENVIRONMENT)
+               "--num-processes", str(os.cpu_count() or 2), "--timeout-multiplier", TIMES_AS_LONG.get(run.build, "1")]
+    environment = {**os.environ, "MALLOC_PERTURB_": "0", **run.environment, **ENVIRONMENTS.get(run.build, {})}
     started = time.monotonic()
     for old in (directory / "meson-logs").glob(f"{logbase}*"):
         old.unlink()
@@ -238,7 +265,7 @@ def show_failure(result):
 def main():
     parser = argparse.ArgumentParser(prog="tests/run", description="Builds vsync and runs its test suites.")
     parser.add_argument("--suite", action="append", default=[], metavar="NAME",
-                        help="only this suite: unit, scenario, fuzz, simulation, model, integration, timing; may be repeated")
+                        help="only this suite: unit, scenario, fuzz, threads, simulation, model, integration, timing; may be repeated")
     parser.add_argument("--quick", action="store_true", help="release build only: unit, scenario, a tenth of the simulation")
     options = parser.parse_args()
     runs = [run for run in planned_runs(options.quick) if not options.suite or run.suite in options.suite]
@@ -247,6 +274,12 @@ def main():
 
     total = Counts()
     for name in BUILD_OPTIONS:
+        reason = why_not(name) if any(run.build == name for run in runs) else None
+        if reason:
+            for run in (run for run in runs if run.build == name):
+                say(f"{run.suite:12} {run.build:9} SKIPPED: {reason}")
+                total.add(Counts(skipped=1))
+            runs = [run for run in runs if run.build != name]
         suites = {run.suite for run in runs if run.build == name}
         programs = {OBSERVER} if name == "release" and any("VSYNC_OBSERVER" in run.environment for run in runs) else set()
         if (suites or programs) and not build(name, suites, programs):

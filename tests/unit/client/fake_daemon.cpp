@@ -10,6 +10,18 @@ namespace vsync::testing {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+std::string text_of(const std::vector<std::byte>& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+
+std::vector<std::string> parts_of(const wire::ToClient& message, const std::vector<std::byte>& body) {
+  std::vector<std::byte> envelope;
+  wire::encode(message, envelope);
+  return {text_of(envelope), text_of(body)};
+}
+
+}  // namespace
+
 SocketDirectory::SocketDirectory() {
   std::string name = (std::filesystem::temp_directory_path() / "vsync-client-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
@@ -43,7 +55,7 @@ FakeDaemon::FakeDaemon(std::string endpoint, Behaviour behaviour)
     : endpoint_(std::move(endpoint)), behaviour_(std::move(behaviour)), next_seq_(behaviour_.first_seq) {
   std::unique_lock lock(mutex_);
   thread_ = std::thread([this] { run(); });
-  changed_.wait(lock, [&] { return socket_ != nullptr; });
+  changed_.wait(lock, [&] { return router_ != nullptr; });
 }
 
 FakeDaemon::~FakeDaemon() {
@@ -52,45 +64,30 @@ FakeDaemon::~FakeDaemon() {
 }
 
 void FakeDaemon::run() {
-  zmq::socket_t socket(context_, zmq::socket_type::router);
-  socket.set(zmq::sockopt::linger, 0);
-  socket.set(zmq::sockopt::sndhwm, 0);
-  socket.bind(endpoint_);
+  Router router(endpoint_);
   {
     const std::lock_guard lock(mutex_);
-    socket_ = &socket;
+    router_ = &router;
   }
   changed_.notify_all();
   while (!stop_) {
-    zmq_pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
-    zmq_poll(&item, 1, 1);
-    zmq::message_t route;
-    while (socket.recv(route, zmq::recv_flags::dontwait)) {
-      zmq::message_t envelope;
-      zmq::message_t body;
-      static_cast<void>(socket.recv(envelope));
-      static_cast<void>(socket.recv(body));
-      auto message = wire::decode_to_daemon({static_cast<const std::byte*>(envelope.data()), envelope.size()});
+    router.wait();
+    Router::Request request;
+    while (router.receive(request)) {
+      auto message = wire::decode_to_daemon(request.envelope);
       if (!message) std::abort();
-      const auto* bytes = static_cast<const std::byte*>(body.data());
-      const Received request{route.to_string(), std::move(*message), {bytes, bytes + body.size()}};
       const std::lock_guard lock(mutex_);
-      received_.push_back(request);
-      latest_route_ = request.route;
-      on(request);
+      received_.push_back({std::move(request.route), std::move(*message), std::move(request.body)});
+      latest_route_ = received_.back().route;
+      on(received_.back());
       changed_.notify_all();
     }
     const std::lock_guard lock(mutex_);
-    for (const auto& parts : outgoing_) {
-      socket.send(zmq::buffer(latest_route_), zmq::send_flags::sndmore);
-      for (std::size_t i = 0; i < parts.size(); ++i) {
-        socket.send(zmq::buffer(parts[i]), i + 1 < parts.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
-      }
-    }
+    for (const auto& parts : outgoing_) router.send(latest_route_, parts);
     outgoing_.clear();
   }
   const std::lock_guard lock(mutex_);
-  socket_ = nullptr;
+  router_ = nullptr;
 }
 
 void FakeDaemon::on(const Received& request) {
@@ -116,19 +113,10 @@ void FakeDaemon::on(const Received& request) {
 }
 
 void FakeDaemon::transmit(const std::string& route, const wire::ToClient& message, const std::vector<std::byte>& body) {
-  std::vector<std::byte> envelope;
-  wire::encode(message, envelope);
-  socket_->send(zmq::buffer(route), zmq::send_flags::sndmore);
-  socket_->send(zmq::buffer(envelope), zmq::send_flags::sndmore);
-  socket_->send(zmq::buffer(body), zmq::send_flags::none);
+  router_->send(route, parts_of(message, body));
 }
 
-void FakeDaemon::send(const wire::ToClient& message, std::vector<std::byte> body) {
-  std::vector<std::byte> envelope;
-  wire::encode(message, envelope);
-  const auto text = [](const std::vector<std::byte>& bytes) { return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()); };
-  send_raw({text(envelope), text(body)});
-}
+void FakeDaemon::send(const wire::ToClient& message, std::vector<std::byte> body) { send_raw(parts_of(message, body)); }
 
 void FakeDaemon::send_raw(std::vector<std::string> parts) {
   const std::lock_guard lock(mutex_);

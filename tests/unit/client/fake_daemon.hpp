@@ -1,7 +1,5 @@
 #pragma once
-// A daemon for tests of the client library: a ROUTER on an ipc socket of its own, on a thread, that answers as it is told.
-
-#include <zmq.hpp>
+// A daemon for tests of the client library: a router on an ipc socket of its own, on a thread, that answers as it is told.
 
 #include <atomic>
 #include <condition_variable>
@@ -13,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "router.hpp"
 #include "wire/local.hpp"
 
 namespace vsync::testing {
@@ -92,7 +91,6 @@ class FakeDaemon {
   void on(const Received& request);
   void transmit(const std::string& route, const wire::ToClient& message, const std::vector<std::byte>& body = {});
 
-  zmq::context_t context_;
   std::string endpoint_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -102,7 +100,7 @@ class FakeDaemon {
   std::string latest_route_;
   std::uint64_t next_seq_;
   std::atomic<bool> stop_ = false;
-  zmq::socket_t* socket_ = nullptr;
+  Router* router_ = nullptr;
   std::thread thread_;
 };
 

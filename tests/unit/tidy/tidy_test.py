@@ -97,7 +97,7 @@ class Documents(unittest.TestCase):
     def test_every_folder_says_what_lives_there(self):
         folders = ["libvsync/include", "libvsync/protocol", "libvsync/checker", "libvsync/wire", "libvsync/client", "daemon", "bindings",
                    "config", "systemd", "tests", "tests/unit", "tests/scenario", "tests/simulation", "tests/model", "tests/fuzz",
-                   "tests/integration", "tests/bench", "tests/lab"]
+                   "tests/threads", "tests/integration", "tests/bench", "tests/lab"]
         self.assertEqual([folder for folder in folders if not (ROOT / folder / "README.md").exists()], [])
 
     def test_what_the_readme_links_to_is_there(self):
