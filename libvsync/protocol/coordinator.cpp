@@ -96,6 +96,7 @@ void Coordinator::on_accepted(const NodeId& from) {
 }
 
 void Coordinator::on_tick(TimePoint now) {
+  if (step_ == Step::failed) return;
   if (now < deadline_) {
     if (now >= ask_again_) ask(now);
     return;

@@ -20,7 +20,8 @@ void Directory::apply_one(const OpenSession& op, const NodeId&, Position, std::v
   if (op.session.empty() || op.node.name.empty()) return;
   const Session* known = find_session(op.session);
   if (known != nullptr && known->node == op.node) return;
-  const bool spoke = known != nullptr ? delivered_.has_spoken(op.session) : ended_.contains(op.session);
+  const bool ended = ended_.contains(op.session) && !mutant(Mutant::ended_session_revived);
+  const bool spoke = known != nullptr ? delivered_.has_spoken(op.session) : ended;
   if (op.resume ? known == nullptr : spoke) {
     out.push_back(SessionChanged{
         .session = op.session, .node = op.node, .reason = LeaveReason::expired, .resumed = op.resume, .refused = true});

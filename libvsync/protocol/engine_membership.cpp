@@ -67,7 +67,9 @@ RankSet Engine::Parts::unsuspected() const {
     if (!suspected(Rank{r})) set.insert(Rank{r});
   }
   // Who doesn't keep up stops the publishers, but a view that can't go on without it is better off with it.
-  const RankSet in_time = set.minus(laggards());
+  const RankSet late = laggards();
+  if (!late.empty() && mutant(Mutant::laggard_stays)) return set;
+  const RankSet in_time = set.minus(late);
   return may_go_on(in_view->view, in_time) ? in_time : set;
 }
 
@@ -116,6 +118,7 @@ std::vector<Heard> Engine::Parts::heard() const {
   std::vector<Heard> report = detector.report(now);
   if (!in_view) return report;
   const RankSet late = laggards();
+  if (!late.empty() && mutant(Mutant::laggard_stays)) return report;
   if (late.empty() || !may_go_on(in_view->view, all_members(in_view->view).minus(late))) return report;
   std::erase_if(report, [&](const Heard& one) {
     const auto rank = in_view->view.rank_of(one.node);
@@ -130,7 +133,7 @@ RankSet Engine::Parts::told_to_hear(Rank rank, const FailureDetector::Peer& peer
   if (known.nonce == peer.nonce) return known.whom;
   known = {peer.nonce, {}};
   for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
-    if (lists(peer.heartbeat, in_view->view.members[r].node)) known.whom.insert(Rank{r});
+    if (lists(peer.heartbeat, in_view->view.members[r].node) || mutant(Mutant::members_need_not_hear)) known.whom.insert(Rank{r});
   }
   return known.whom;
 }
@@ -209,6 +212,7 @@ std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
       const NodeId& member = in_view->view.at(rank).node;
       const FailureDetector::Peer* other = detector.find(member.name);
       mutual = other != nullptr && other->node == member && lists(other->heartbeat, node) && lists(peer.heartbeat, member);
+      mutual = mutual || mutant(Mutant::joiner_need_not_hear);
     }
     if (!mutual) {
       mutual_since.erase(name);
@@ -216,7 +220,7 @@ std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
     }
     const TimePoint since = mutual_since.try_emplace(name, now).first->second;
     const std::uint32_t repeats = std::min(recent_exclusions(name), 5u);
-    const TimePoint ripe = since + config.admit_after * (repeats > 1 ? 1 << (repeats - 1) : 1);
+    const TimePoint ripe = since + config.admit_after * (repeats > 1 && !mutant(Mutant::admitted_at_once_again) ? 1 << (repeats - 1) : 1);
     if (now >= ripe) joiners.push_back(node);
     std::optional<TimePoint>& earliest = now >= ripe ? first_ripe : next_ripe;
     earliest = std::min(earliest.value_or(ripe), ripe);
@@ -353,7 +357,7 @@ void Engine::Parts::show_decisions(const Frame& frame, const Heartbeat& heartbea
   const View* own = in_view ? &in_view->view : disk.installed ? &*disk.installed : nullptr;
   if (own == nullptr || silent_until > persisted || parted_from({heartbeat.view, heartbeat.forced})) return;
   const bool bound = in_a_view(heartbeat.state) || heartbeat.state == NodeState::returning;
-  const bool behind = bound && heartbeat.view < own->id;
+  const bool behind = bound && heartbeat.view < own->id && !mutant(Mutant::decision_not_shown);
   const std::optional<Decision>& without_us = farewell ? farewell : exclusion;
   const bool missed_parting = without_us && bound && heartbeat.view == without_us->from;
   // It has put the cluster id of the first formation on its disk and lost the view behind it.

@@ -25,6 +25,7 @@ namespace vsync::protocol {
   rule(weight_before_state, "3 Primary", "a learner gets its weight when it is loaded") \
   rule(stale_view_accepted, "3 Words", "what is stamped with another view is dropped") \
   rule(minority_forms, "3 Formation", "a first view has all configured peers") \
+  rule(first_view_before_disk, "3 Formation", "a first view is on disk before it is in force") \
   rule(bootstraps_again, "3 Formation", "bootstrap is refused where a view was installed") \
   rule(lower_ballot_answered, "3 View change 1", "no ballot lower than the promised one is answered") \
   rule(promise_not_kept, "3 View change 1", "no ballot lower than the promised one is accepted") \
@@ -41,6 +42,7 @@ namespace vsync::protocol {
   rule(majority_of_members_only, "3 View change 4", "a value is chosen by a set of the old view, not of the next one") \
   rule(wedge_ends_with_the_ballot, "3 View change", "a wedge ends by a decision only") \
   rule(wedge_is_no_reason, "3 View change", "a wedged member is a reason for a ballot") \
+  rule(decision_not_shown, "3 View change 5", "who missed a decision is shown it") \
   rule(round_used_again, "3 View change", "ballots are retried with higher rounds") \
   rule(leave_without_cut, "3 View change", "a leaver's last messages are in the cut") \
   rule(learner_stays_one, "3 View change", "a learner gets its weight in a later change") \
@@ -51,8 +53,11 @@ namespace vsync::protocol {
   rule(fifo_forgotten_at_the_cut, "3 Cut", "fifo messages are delivered before the next view") \
   rule(suspicion_sticks, "3 Who is out", "a suspicion is retractable") \
   rule(successor_proves_nothing, "3 Who is out", "a higher incarnation proves the old one dead") \
+  rule(members_need_not_hear, "3 Who is out", "members of a view hear each other, both ways") \
+  rule(joiner_need_not_hear, "3 Who is out", "and so does who is admitted") \
   rule(blocked_gives_up, "3 Return", "blocked members that meet again discard nothing") \
   rule(excluded_keeps_identity, "3 Return", "who was left out comes back as a new node") \
+  rule(admitted_at_once_again, "3 Return", "who was left out again and again waits for longer each time") \
   rule(resync_not_told, "3 Return", "and tells its applications") \
   rule(orphans_not_named, "3 Return", "what it delivered in vain is named") \
   rule(no_self_doubt, "3 Return", "after a pause longer than the lease a node doubts itself") \
@@ -79,6 +84,7 @@ namespace vsync::protocol {
   rule(durable_before_disk, "4 Holding", "durable is what a uniform set has on disk") \
   rule(stable_too_early, "4 Holding", "stable is what all members hold") \
   rule(witness_must_hold, "4 Holding", "but no witness") \
+  rule(learners_need_nothing, "4 Holding", "learners among them") \
   rule(forgets_undelivered, "4 Holding", "what isn't delivered isn't forgotten") \
   rule(marked_before_delivery, "4 Holding", "a mark comes behind what it confirms") \
   rule(cut_uniform_at_once, "4 Holding", "the cut is uniform when a uniform set has installed the next view") \
@@ -88,6 +94,7 @@ namespace vsync::protocol {
   rule(unresolved_not_told, "4 Outcome", "every publish gets an outcome") \
   rule(window_not_bounded, "4 Flow control", "one window bounds what is unstable") \
   rule(credit_never_returned, "4 Flow control", "publishers are told when they may go on") \
+  rule(laggard_stays, "4 Flow control", "who does not keep up is left out") \
   rule(flips_a_payload, "4 Self-audit", "a payload that one member got wrong is found") \
   rule(joiner_audits_from_nothing, "4 Self-audit", "digests begin alike") \
   rule(fifo_overtakes, "1 Levels", "a fifo message waits for its publisher's earlier ones") \
@@ -101,6 +108,7 @@ namespace vsync::protocol {
   rule(group_numbers_not_in_snapshot, "5 State", "and the numbers of group views") \
   rule(duplicate_session_numbers, "5 Sessions", "a number that isn't above the last is a marker") \
   rule(retry_reports_its_own_place, "5 Sessions", "a retry reports the position of the first copy") \
+  rule(ended_session_revived, "5 Sessions", "what comes late opens no session that has ended") \
   rule(raised_too_early, "7 Version", "a version is raised when every member speaks it") \
   rule(any_version_joins, "7 Version", "who doesn't speak the view's version doesn't join") \
   rule(version_lowered, "7 Version", "a version is never lowered")

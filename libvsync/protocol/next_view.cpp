@@ -76,7 +76,8 @@ std::optional<RankSet> connected(const View& view, const std::vector<Acceptor>& 
     if (acceptors[i].answer == nullptr) continue;
     candidates.insert(Rank{i});
     for (std::uint16_t j = 0; j < acceptors.size(); ++j) {
-      if (i == j || (acceptors[j].answer != nullptr && hears(*acceptors[i].answer, acceptors[j].node))) edges[i].insert(Rank{j});
+      if (acceptors[j].answer == nullptr) continue;
+      if (i == j || hears(*acceptors[i].answer, acceptors[j].node) || mutant(Mutant::members_need_not_hear)) edges[i].insert(Rank{j});
     }
   }
   return largest_connected(view, edges, candidates);
@@ -200,7 +201,7 @@ void add_joiners(const ChoiceInput& input, View& next) {
                                          return hears(answer, member.node) && found != input.answers->end() && hears(found->second, node);
                                        });
     const bool speaks_it = answer.speaks.include(input.view->version) || mutant(Mutant::any_version_joins);
-    if (!speaks_it || !meets_all) continue;
+    if (!speaks_it || !(meets_all || mutant(Mutant::joiner_need_not_hear))) continue;
     const std::uint32_t weight = mutant(Mutant::learner_votes_at_once) ? answer.full_weight : 0;
     next.members.push_back({node, weight, answer.full_weight, answer.witness, answer.witness, answer.speaks});
   }

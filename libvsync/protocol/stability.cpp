@@ -40,7 +40,7 @@ void Stability::recompute() {
   for (std::uint16_t r = 0; r < view_->size(); ++r) {
     const Member& member = view_->members[r];
     if (!member.holds_payload() && !mutant(Mutant::witness_must_hold)) continue;
-    least = std::min(least, held_[r]);
+    if (member.loaded || !mutant(Mutant::learners_need_nothing)) least = std::min(least, held_[r]);
     if (member.loaded) least_loaded = std::min(least_loaded, held_[r]);
   }
   uniform_ = std::max(uniform_, reached_by_uniform_set(held_));

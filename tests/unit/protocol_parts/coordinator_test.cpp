@@ -166,6 +166,7 @@ TEST_F(Ballots, FailWhenTheFetchTakesTooLong) {
   gathered("a");
   tick(600ms);
   EXPECT_EQ(coordinator->step(), Step::failed);
+  EXPECT_TRUE(coordinator->ran_out_of_patience());
 }
 
 TEST_F(Ballots, FailWhenAHolderDiesBeforeItHoldsTheCut) {
@@ -173,6 +174,7 @@ TEST_F(Ballots, FailWhenAHolderDiesBeforeItHoldsTheCut) {
   gathered("a");
   coordinator->on_lost(t, node("c"));
   EXPECT_EQ(coordinator->step(), Step::failed);
+  EXPECT_FALSE(coordinator->ran_out_of_patience());
 }
 
 TEST_F(Ballots, AHolderThatDiesAfterwardsStaysInTheValue) {
@@ -204,11 +206,13 @@ TEST_F(Ballots, FailWithoutAcceptanceByASetThatMayGoOn) {
   accepted("a");
   tick(600ms);
   EXPECT_EQ(coordinator->step(), Step::failed);
+  EXPECT_TRUE(coordinator->ran_out_of_patience());
 }
 
 TEST_F(Ballots, FailOnceAnybodyHasPromisedMore) {
   coordinator->on_refused();
   EXPECT_EQ(coordinator->step(), Step::failed);
+  EXPECT_FALSE(coordinator->ran_out_of_patience());
 }
 
 TEST_F(Ballots, WhatIsChosenStaysChosen) {
