@@ -138,6 +138,7 @@ void World::start(Host host, bool with_disk) {
   if (!nodes_[host].disk().works() || (damaged_.contains(host) && !moved_away)) return come_back(host, start_again_after, with_disk);
   if (moved_away) with_disk = false;
   damaged_.erase(host);
+  being_installed_.erase(host);
   if (options_.upgrades) nodes_[host].install(next_program(host));
   nodes_[host].start(with_disk);
   network_.started(host);

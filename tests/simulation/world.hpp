@@ -170,6 +170,7 @@ class World : private Hosts {
   std::uint64_t least_weight_ = 0;  ///< of the view that comes to rest while a fault stands, where that is known
   std::vector<std::optional<Step>> steps_;  ///< where each running node was after its last input
   std::set<Host> damaged_;                  ///< don't start before their disk is replaced
+  std::set<Host> being_installed_;          ///< their disks are lost already
   Random operator_;
   std::string kept_;                        ///< with whose history parted ones are given up
   protocol::TimePoint force_at_{};

@@ -104,7 +104,7 @@ bool World::can_do_without(Host host) const {
 /// Where nobody remembers a view a new cluster begins, and that is no fault.
 bool World::another_disk_has_a_view(Host host) const {
   for (Host other = 0; other < nodes_.size(); ++other) {
-    if (other == host || damaged_.contains(other) || nodes_[other].config().witness) continue;
+    if (other == host || damaged_.contains(other) || being_installed_.contains(other) || nodes_[other].config().witness) continue;
     const auto& stored = nodes_[other].disk().stored;
     if (stored && stored->installed) return true;
   }
@@ -192,6 +192,7 @@ void World::strike_process(const Fault& fault) {
     case FaultKind::reinstall:
       if (!node.running() || !may_lose_disk(fault.a, fault.moment.has_value())) return;
       kill(fault.a);
+      being_installed_.insert(fault.a);
       come_back(fault.a, fault.lasts, false);
       if ((fault.side & 1) != 0) {  // and finds itself alone
         for (Host other = 0; other < nodes_.size(); ++other) {
