@@ -21,7 +21,7 @@ void Engine::Parts::write_first_view(View view) {
 }
 
 void Engine::Parts::enter_first_view() {
-  if (first_view->token > persisted && !mutant(Mutant::first_view_before_disk)) return;
+  if (first_view->token > persisted) return;
   Decision decision;
   decision.value.next = first_view->view;
   install(decision.value.next, false, false);

@@ -25,7 +25,6 @@ namespace vsync::protocol {
   rule(weight_before_state, "3 Primary", "a learner gets its weight when it is loaded") \
   rule(stale_view_accepted, "3 Words", "what is stamped with another view is dropped") \
   rule(minority_forms, "3 Formation", "a first view has all configured peers") \
-  rule(first_view_before_disk, "3 Formation", "a first view is on disk before it is in force") \
   rule(bootstraps_again, "3 Formation", "bootstrap is refused where a view was installed") \
   rule(lower_ballot_answered, "3 View change 1", "no ballot lower than the promised one is answered") \
   rule(promise_not_kept, "3 View change 1", "no ballot lower than the promised one is accepted") \
