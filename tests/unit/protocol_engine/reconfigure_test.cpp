@@ -170,5 +170,35 @@ TEST_F(Reconfigure, ALongerLeaseDoesNotRestOnWhatWasToldBefore) {
   EXPECT_FALSE(cluster.at("a").status().lease);
 }
 
+TEST_F(Reconfigure, ALeaseMadeLongerTwiceRestsOnWhatWasToldBeforeTheFirstTime) {
+  ASSERT_TRUE(cluster.at("a").status().lease);
+  isolate("a");
+  Config config = of({"b", "c"});
+  config.suspect_after_min = 6s;
+  config.suspect_after_max = 7s;
+  for (const auto lease : {4s, 5s}) {
+    cluster.run_for(100ms);
+    config.lease = lease;
+    ASSERT_TRUE(reload("a", config));
+  }
+  EXPECT_TRUE(cluster.at("a").status().lease);
+  cluster.run_for(200ms);
+  EXPECT_FALSE(cluster.at("a").status().lease);
+}
+
+TEST_F(Reconfigure, ALeaseMadeShorterAgainEndsAsItSays) {
+  ASSERT_TRUE(cluster.at("a").status().lease);
+  isolate("a");
+  Config config = of({"b", "c"});
+  config.lease = 5s;
+  config.suspect_after_min = 6s;
+  config.suspect_after_max = 7s;
+  ASSERT_TRUE(reload("a", config));
+  config.lease = 150ms;
+  ASSERT_TRUE(reload("a", config));
+  cluster.run_for(160ms);
+  EXPECT_FALSE(cluster.at("a").status().lease);
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test
