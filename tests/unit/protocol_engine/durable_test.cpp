@@ -198,6 +198,38 @@ TEST_F(Durable, ADiskThatLacksTheEndOfTheLogHasItBeforeItIsAskedToAccept) {
   EXPECT_THAT(logged("c"), ElementsAre("1:1"));
 }
 
+TEST_F(Durable, AGiverThatPromisesMoreAndGivesNothingIsNotAskedForEver) {
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }));
+  cluster.alter = [](const std::string&, Frame& sent) {
+    auto* part = std::get_if<LogPart>(&sent.body);
+    if (part == nullptr) return;
+    part->more = true;
+    part->entries.clear();
+  };
+  cluster.start("c");
+  EXPECT_TRUE(settled(abc));
+}
+
+TEST_F(Durable, OfALaneOnlyWhatIsOfItIsCopied) {
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }));
+  cluster.alter = [](const std::string&, Frame& sent) {
+    auto* part = std::get_if<LogPart>(&sent.body);
+    if (part == nullptr || part->entries.empty()) return;
+    part->entries.push_back(part->entries.front());
+    part->entries.back().first.lane = Lane{1};
+  };
+  cluster.start("c");
+  ASSERT_TRUE(settled(abc));
+  EXPECT_EQ(logged("c"), logged("a"));
+  EXPECT_THAT(cluster.at("c").durable_log().entries(Lane{1}), IsEmpty());
+}
+
 struct SmallAnswers : Durable {
   void SetUp() override {
     cluster.configure = [](const std::string&, Config& config) { config.fetch_bytes_max = 500; };

@@ -244,6 +244,22 @@ TEST_F(FrameTo, WhatANodeHasAcceptedItselfMayBeTheMissingStep) {
   EXPECT_THAT(cluster.all<Resynced>("c"), IsEmpty());
 }
 
+TEST_F(FrameTo, WhoCannotAdoptTheDecidedCutComesBackAsANewNode) {
+  const NodeId before = cluster.at("c").self();
+  Decision decision;
+  decision.from = view_id();
+  decision.value.next = *cluster.at("c").status().view;
+  ++decision.value.next.id.number;
+  LaneCut beyond;
+  beyond.held = {Seqno{100}, Seqno{0}, Seqno{0}};
+  beyond.holder = {Rank{0}, Rank{0}, Rank{0}};
+  decision.value.cut.lanes = {beyond};
+  say("a", "c", Decided{{decision}});
+  EXPECT_EQ(cluster.at("c").status().node_state, NodeState::returning);
+  EXPECT_GT(cluster.at("c").self().incarnation, before.incarnation);
+  EXPECT_EQ(cluster.all<Resynced>("c").size(), 1u);
+}
+
 struct FewDecisions : Settled {
   static Config few() {
     Config config;
@@ -265,6 +281,93 @@ TEST_F(FewDecisions, WhoMissedMoreThanIsKeptIsShownTheNewestViewAndJoins) {
   cluster.heal();
   EXPECT_TRUE(settled(abc));
   EXPECT_EQ(cluster.all<Resynced>("c").size(), 1u);
+}
+
+// ---------------------------------------------------------------- more, or less, than the receiver knows of
+
+TEST_F(FrameTo, WhatIsToldOfLanesThatTheViewHasNotIsIgnored) {
+  const auto one_more = [](auto& of_lanes) { of_lanes.emplace_back(); };
+  cluster.alter = [&](const std::string&, Frame& sent) {
+    if (auto* beat = std::get_if<Heartbeat>(&sent.body)) {
+      one_more(beat->lanes);
+      one_more(beat->relay);
+      one_more(beat->audit);
+    }
+    if (auto* ack = std::get_if<Ack>(&sent.body)) one_more(ack->lanes);
+    if (auto* gather = std::get_if<Gather>(&sent.body)) one_more(gather->value.cut.lanes);
+    if (auto* accept = std::get_if<Accept>(&sent.body)) one_more(accept->value.cut.lanes);
+    if (auto* decided = std::get_if<Decided>(&sent.body)) one_more(decided->chain.back().value.cut.lanes);
+    if (auto* state = std::get_if<Snapshot>(&sent.body)) one_more(state->audited);
+  };
+  goes_on();
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  cluster.start("c");
+  ASSERT_TRUE(settled(abc));
+}
+
+TEST_F(FrameTo, WhoTellsLessOfTheOthersIsBelievedInWhatItTells) {
+  cluster.alter = [](const std::string&, Frame& sent) {
+    auto* beat = std::get_if<Heartbeat>(&sent.body);
+    for (LaneRelay* lane : beat == nullptr || beat->relay.empty() ? std::vector<LaneRelay*>{} : std::vector{&beat->relay.front()}) {
+      lane->received.resize(1);
+      lane->stored.resize(1);
+    }
+  };
+  goes_on();
+}
+
+struct FrameToAWitness : FrameTo {
+  void SetUp() override {
+    cluster.configure = [](const std::string& name, Config& config) { config.witness = name == "c"; };
+    cluster.start_all();
+    ASSERT_TRUE(cluster.run_until([&] { return cluster.view("a").size() == 3 && cluster.view("c").size() == 3; }));
+    cluster.run_for(100ms);
+  }
+};
+
+TEST_F(FrameToAWitness, AboutPayloadIsNeitherTakenNorAnswered) {
+  std::size_t answered = 0;
+  cluster.drop = [&](const std::string& from, const std::string&, const Frame& sent) {
+    answered += from == "c" && (is<Data>(sent) || is<Order>(sent)) ? 1 : 0;
+    return false;
+  };
+  say("b", "c", Data{view_id(), Lane{}, Rank{1}, {chunk(1, 1)}});
+  say("b", "c", Order{view_id(), Lane{}, Term{1}, Seq{1}, {{Rank{1}, 1}}, std::nullopt, 0});
+  say("b", "c", FetchData{view_id(), Lane{}, Rank{1}, Seqno{1}, Seqno{1}});
+  say("b", "c", FetchOrder{view_id(), Lane{}, Seq{1}});
+  cluster.run_for(100ms);
+  EXPECT_EQ(answered, 0u);
+  EXPECT_THAT(cluster.delivered("c"), IsEmpty());
+  EXPECT_FALSE(cluster.publish("c", 3, 1)) << "nor does it publish";
+}
+
+// ---------------------------------------------------------------- first formation
+
+struct Forming : testing::Test {
+  /// A formation by `from` of `members` is proposed to b, which waits for a: does it agree?
+  bool agrees(const std::string& from, const std::vector<std::string>& members) {
+    Cluster cluster(abc);
+    bool agreed = false;
+    cluster.drop = [&](const std::string&, const std::string&, const Frame& sent) {
+      agreed = agreed || is<Formed>(sent);
+      return false;
+    };
+    cluster.start("b");
+    View view;
+    view.id = {{1, 1}, 1};
+    for (const std::string& name : members) view.members.push_back({name == "b" ? cluster.at("b").self() : NodeId{name, {1, 1}}});
+    cluster.inject("b", Frame{{1, 1}, {from, {1, 1}}, cluster.at("b").self(), Form{view}});
+    cluster.run_for(100ms);
+    EXPECT_EQ(cluster.disk("b").cluster.empty(), !agreed);
+    return agreed;
+  }
+};
+
+TEST_F(Forming, IsTheLowestNamesAndOfThoseThatItLists) {
+  EXPECT_TRUE(agrees("a", abc));
+  EXPECT_FALSE(agrees("c", abc));
+  EXPECT_FALSE(agrees("a", {"a", "c"}));
 }
 
 }  // namespace

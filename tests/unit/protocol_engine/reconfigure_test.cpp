@@ -200,5 +200,21 @@ TEST_F(Reconfigure, ALeaseMadeShorterAgainEndsAsItSays) {
   EXPECT_FALSE(cluster.at("a").status().lease);
 }
 
+TEST(MayReconfigure, NothingThatAReplicaIsBuiltBy) {
+  const Config before;
+  EXPECT_TRUE(may_reconfigure(before, before));
+  const auto may = [&](auto change) {
+    Config after = before;
+    change(after);
+    return may_reconfigure(before, after);
+  };
+  EXPECT_FALSE(may([](Config& config) { config.witness = true; }));
+  EXPECT_FALSE(may([](Config& config) { config.lanes = 2; }));
+  EXPECT_FALSE(may([](Config& config) { ++config.speaks.newest; }));
+  EXPECT_FALSE(may([](Config& config) { config.self_audit = false; }));
+  EXPECT_FALSE(may([](Config& config) { ++config.session_window; }));
+  EXPECT_FALSE(may([](Config& config) { ++config.durable_keep_bytes; }));
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

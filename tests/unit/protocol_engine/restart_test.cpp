@@ -208,5 +208,50 @@ TEST_F(Restart, WhoMissedManyChangesIsShownThemInBoundedParts) {
   EXPECT_EQ(longest, 8u);
 }
 
+TEST_F(Restart, WhoIsShownALaterViewPromisesNothingInItBeforeThatIsOnDisk) {
+  const ClusterId id = cluster.at("a").status().cluster;
+  View later = *cluster.at("a").status().view;
+  const ViewId from = later.id;
+  ++later.id.number;
+  for (const std::string& name : abc) cluster.crash(name);
+  cluster.start("b");
+  std::size_t answers = 0;
+  cluster.drop = [&](const std::string&, const std::string&, const Frame& sent) {
+    answers += is<Answer>(sent) ? 1 : 0;
+    return false;
+  };
+  const auto say = [&](Body body) { cluster.inject("b", Frame{id, {"c", {9, 9}}, cluster.at("b").self(), std::move(body)}); };
+  Decision decision;
+  decision.from = from;
+  decision.value.next = later;
+  say(Decided{{decision}});
+  say(Prepare{later, Ballot{7, Rank{2}}, true});
+  cluster.run_for(100us);
+  EXPECT_EQ(answers, 0u);
+  cluster.run_for(10ms);
+  EXPECT_EQ(cluster.disk("b").installed->id, later.id);
+  say(Prepare{later, Ballot{7, Rank{2}}, true});
+  cluster.run_for(10ms);
+  EXPECT_EQ(answers, 1u);
+}
+
+// Its memories are lost, and with them where its views ended.
+TEST_F(Restart, OfAnEpochThatEndedOnTheDisksWhatIsDurableIsLeft) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(delivers("c", 1));
+  cluster.run_for(100ms);
+  ASSERT_TRUE(cluster.publish("a", 1, 2));
+  ASSERT_TRUE(delivers("c", 2));
+  const Position durable = cluster.all<Delivered>("c").front().first;
+  const Position lost = cluster.all<Delivered>("c").back().first;
+  for (const std::string& name : abc) cluster.crash(name);
+  cluster.start_all();
+  ASSERT_TRUE(settled(abc));
+  for (const std::string& name : abc) {
+    EXPECT_EQ(cluster.at(name).common_part(lost), durable) << name;
+    EXPECT_EQ(cluster.at(name).common_part(durable), durable) << name;
+  }
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

@@ -453,5 +453,13 @@ TEST(NextView, ALaneThatNobodyOrderedIsGivenToTheMostSenior) {
   EXPECT_THAT(choice->value.next.sequencers, ElementsAre(Rank{1}, Rank{0}));
 }
 
+TEST(NextView, ASequencerWithoutTheStateIsReplaced) {
+  Ask ask({"a", "b", "c"});
+  ask.member("a").loaded = false;
+  ask.member("b");
+  ask.member("c");
+  EXPECT_THAT(ask.choose()->value.next.sequencers, ElementsAre(Rank{1}));
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test
