@@ -166,7 +166,8 @@ TEST_F(Durable, ALogIsGivenOnlyInAViewOfBoth) {
   };
   ViewId asked = cluster.at("a").status().view->id;
   const auto ask = [&] {
-    cluster.inject("a", Frame{cluster.at("a").status().cluster, cluster.at("c").self(), cluster.at("a").self(), FetchLog{asked, Lane{}, {}}});
+    const ClusterId id = cluster.at("a").status().cluster;
+    cluster.inject("a", Frame{id, cluster.at("c").self(), cluster.at("a").self(), FetchLog{asked, Lane{}, {}}});
   };
   ask();
   EXPECT_EQ(given, 1u);
