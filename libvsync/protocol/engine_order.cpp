@@ -90,7 +90,7 @@ void Engine::Parts::on_frame(const Frame&, const Order& order) {
 void Engine::Parts::on_frame(const Frame& frame, const Ack& ack) { on_progress(frame.from, ack.lanes, ack.congested); }
 
 void Engine::Parts::on_progress(const NodeId& from, const std::vector<LaneProgress>& lanes, bool is_congested) {
-  if (!in_view || in_view->wedged) return;
+  if (in_view->wedged) return;
   const auto rank = in_view->view.rank_of(from);
   if (!rank) return;
   in_view->installed_by.insert(*rank);
@@ -105,7 +105,7 @@ void Engine::Parts::on_progress(const NodeId& from, const std::vector<LaneProgre
 }
 
 void Engine::Parts::on_relay(const NodeId& from, const std::vector<LaneRelay>& lanes) {
-  if (!in_view || in_view->wedged || !in_view->view.rank_of(from)) return;
+  if (in_view->wedged || !in_view->view.rank_of(from)) return;
   for (std::size_t i = 0; i < lanes.size() && i < in_view->lanes.size(); ++i) {
     LaneReplica& lane = in_view->lanes[i];
     for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {

@@ -1,5 +1,5 @@
 #pragma once
-// Deliberate faults for the test of the tests. In production `mutant()` is constexpr false and costs nothing; the library built with
+// Deliberate faults for the test of the tests. In production `mutant()` is consteval false and costs nothing; the library built with
 // VSYNC_MUTANTS lets a test switch one rule off and see that an ordinary simulation notices.
 
 #include <cstddef>
@@ -133,7 +133,7 @@ inline bool mutant(Mutant which) {
   return active_mutant == which;
 }
 #else
-constexpr bool mutant(Mutant) { return false; }
+consteval bool mutant(Mutant) { return false; }
 #endif
 
 }  // namespace vsync::protocol

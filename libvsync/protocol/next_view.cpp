@@ -181,9 +181,9 @@ std::optional<Continuation> continuation(const Config& config, const ChoiceInput
   return going;
 }
 
-/// Of the living everybody fetches what it lacks, and says so; of the disks only those whose logs are shorter.
+/// (of those that are loaded, and so no witnesses) Of the living everybody fetches what it lacks, and says so; of the disks only those
+/// whose logs are shorter.
 bool lacks_history(const Acceptor& acceptor, const Continuation& going) {
-  if (acceptor.answer->witness) return false;
   if (going.stored.empty()) return true;
   for (std::size_t lane = 0; lane < going.stored.size(); ++lane) {
     if (logged_by(acceptor, lane) < going.stored[lane].end) return true;
@@ -197,8 +197,7 @@ void add_joiners(const ChoiceInput& input, View& next) {
     if (acceptor_rank(*input.view, node, input.restart) || next.rank_of_name(node.name) || next.size() >= members_max) continue;
     const bool meets_all = std::all_of(next.members.begin(), next.members.begin() + static_cast<std::ptrdiff_t>(settled),
                                        [&, &node = node, &answer = answer](const Member& member) {
-                                         const auto found = input.answers->find(member.node);
-                                         return hears(answer, member.node) && found != input.answers->end() && hears(found->second, node);
+                                         return hears(answer, member.node) && hears(input.answers->at(member.node), node);
                                        });
     const bool speaks_it = answer.speaks.include(input.view->version) || mutant(Mutant::any_version_joins);
     if (!speaks_it || !(meets_all || mutant(Mutant::joiner_need_not_hear))) continue;

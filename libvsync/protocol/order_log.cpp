@@ -83,8 +83,7 @@ std::vector<Order> OrderLog::from(Seq first, ViewId view, Lane lane) const {
     close_terms_before(entry.run.first);
     const std::uint64_t skip = entry.run.first < first ? first - entry.run.first : 0;
     const Run run{entry.run.publisher, static_cast<std::uint32_t>(entry.run.count - skip)};
-    const bool same = !frames.empty() && frames.back().term == entry.term && !frames.back().hand_off &&
-                      frames.back().ordered_at == entry.ordered_at;
+    const bool same = !frames.empty() && frames.back().term == entry.term && frames.back().ordered_at == entry.ordered_at;
     (same ? frames.back() : open(entry.term, entry.run.first + skip, entry.ordered_at)).runs.push_back(run);
   }
   close_terms_before(end_ + 1);

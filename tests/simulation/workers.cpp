@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <stdexcept>
 
 #if defined(VSYNC_COVERAGE)
 extern "C" void __gcov_dump();
@@ -114,12 +113,18 @@ void allow(unsigned seconds) {
   _exit(0);
 }
 
+/// Of what the system refuses nothing can be told but that.
+[[noreturn]] void give_up(const char* what) {
+  std::perror(what);
+  std::exit(1);
+}
+
 Worker spawn(std::uint64_t first, std::uint64_t end, unsigned step, unsigned seconds, const Run& run) {
   int fds[2];
-  if (pipe(fds) != 0) throw std::runtime_error("no pipe");
+  if (pipe(fds) != 0) give_up("no pipe");
   std::fflush(nullptr);
   const pid_t pid = fork();
-  if (pid < 0) throw std::runtime_error("no process");
+  if (pid < 0) give_up("no process");
   if (pid == 0) {
     close(fds[0]);
     work(fds[1], first, end, step, seconds, run);

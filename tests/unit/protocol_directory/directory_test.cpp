@@ -500,5 +500,10 @@ TEST(Directory, HoldsAHundredThousandGroups) {
   EXPECT_EQ(replica.directory.group_count(), 10'000u);
 }
 
+TEST(Directory, WhoHasNoSessionIsInNoGroup) {
+  Replica replica;
+  EXPECT_FALSE(replica.directory.is_member(session_id(1), "x"));
+}
+
 }  // namespace
 }  // namespace vsync::protocol

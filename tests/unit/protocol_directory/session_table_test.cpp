@@ -165,5 +165,16 @@ TEST(SessionTable, EqualsItsNaiveTwinOnRandomChunks) {
   }
 }
 
+TEST(SessionTable, OfAnUnknownSessionNothingIsToldAndNothingCounts) {
+  OpenTable table;
+  table.take(1, 3, 10);
+  EXPECT_FALSE(table.has_spoken(session_id(2)));
+  EXPECT_THAT(table.snapshot(session_id(2)), testing::IsEmpty());
+  EXPECT_EQ(table.last_n(session_id(2), Lane{}), 0u);
+  Digest with, without;
+  table.add_to(with, session_id(2));
+  EXPECT_EQ(with.value(), without.value());
+}
+
 }  // namespace
 }  // namespace vsync::protocol

@@ -347,5 +347,17 @@ TEST_F(NoAudit, FindsNothing) {
   EXPECT_THAT(wrong("a"), IsEmpty());
 }
 
+TEST(LaneAudit, APlaceThatIsKeptLongerIsToldOnce) {
+  LaneAudit audit(ViewId{{1, 1}, 1}, 0);
+  Chunk chunk;
+  chunk.count = 1024;
+  audit.add(Seq{1}, NodeId{"a", {1, 1}}, chunk, 0, 7);
+  ASSERT_EQ(audit.latest().size(), 1u);
+  EXPECT_EQ(audit.latest().front().last, Seq{1024});
+  chunk.count = 1;
+  audit.add(Seq{1025}, NodeId{"a", {1, 1}}, chunk, 0, 7);
+  EXPECT_EQ(audit.latest().size(), 2u);
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

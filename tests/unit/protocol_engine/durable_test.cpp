@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <utility>
+
 #include "fixtures.hpp"
 #include "protocol/durable_log.hpp"
 
@@ -134,6 +136,125 @@ TEST_F(SlowDisk, IsFeltByPublishers) {
   }
   EXPECT_TRUE(full);
   EXPECT_TRUE(cluster.run_until([&] { return !cluster.all<Writable>("a").empty(); }, 2s));
+}
+
+// ---------------------------------------------------------------- copying a log
+
+TEST_F(Durable, AGiverOfTheLogThatDoesNotAnswerIsPassedOver) {
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  for (std::uint64_t n = 1; n <= 5; ++n) ASSERT_TRUE(cluster.publish("a", 1, n, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return ok("a").size() == 5; }));
+  std::size_t lost = 0;
+  cluster.drop = [&](const std::string& from, const std::string&, const Frame& frame) {
+    lost += from == "a" && is<LogPart>(frame) ? 1 : 0;
+    return from == "a" && is<LogPart>(frame);
+  };
+  cluster.start("c");
+  ASSERT_TRUE(settled(abc));
+  EXPECT_GT(lost, 0u) << "the most senior one was asked first";
+  EXPECT_EQ(logged("c"), logged("b"));
+}
+
+TEST_F(Durable, ALogIsGivenOnlyInAViewOfBoth) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }));
+  std::size_t given = 0;
+  cluster.drop = [&](const std::string&, const std::string&, const Frame& frame) {
+    given += is<LogPart>(frame) ? 1 : 0;
+    return false;
+  };
+  ViewId asked = cluster.at("a").status().view->id;
+  const auto ask = [&] {
+    const ClusterId id = cluster.at("a").status().cluster;
+    cluster.inject("a", Frame{id, cluster.at("c").self(), cluster.at("a").self(), FetchLog{asked, Lane{}, {}}});
+  };
+  ask();
+  EXPECT_EQ(given, 1u);
+  --asked.number;
+  ask();
+  EXPECT_EQ(given, 1u);
+}
+
+TEST_F(Durable, ADiskThatLacksTheEndOfTheLogHasItBeforeItIsAskedToAccept) {
+  cluster.pause("c");
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }, 400ms));
+  for (const std::string& node : abc) cluster.crash(node);
+  cluster.resume("c");
+  cluster.start("b");
+  cluster.start("c");
+  ASSERT_THAT(logged("c"), IsEmpty());
+  // What was asked is repeated, and meant once.
+  int lost = 3;
+  bool accepts = false;
+  cluster.drop = [&](const std::string&, const std::string& to, const Frame& frame) {
+    if (to == "c" && is<Accept>(frame) && !std::exchange(accepts, true)) {
+      EXPECT_THAT(logged("c"), ElementsAre("1:1"));
+    }
+    return to == "c" && is<LogPart>(frame) && lost-- > 0;
+  };
+  ASSERT_TRUE(settled({"b", "c"}));
+  EXPECT_TRUE(accepts);
+  EXPECT_THAT(logged("c"), ElementsAre("1:1"));
+}
+
+TEST_F(Durable, AGiverThatPromisesMoreAndGivesNothingIsNotAskedForEver) {
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }));
+  cluster.alter = [](const std::string&, Frame& sent) {
+    auto* part = std::get_if<LogPart>(&sent.body);
+    if (part == nullptr) return;
+    part->more = true;
+    part->entries.clear();
+  };
+  cluster.start("c");
+  EXPECT_TRUE(settled(abc));
+}
+
+TEST_F(Durable, OfALaneOnlyWhatIsOfItIsCopied) {
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }));
+  cluster.alter = [](const std::string&, Frame& sent) {
+    auto* part = std::get_if<LogPart>(&sent.body);
+    if (part == nullptr || part->entries.empty()) return;
+    part->entries.push_back(part->entries.front());
+    part->entries.back().first.lane = Lane{1};
+  };
+  cluster.start("c");
+  ASSERT_TRUE(settled(abc));
+  EXPECT_EQ(logged("c"), logged("a"));
+  EXPECT_THAT(cluster.at("c").durable_log().entries(Lane{1}), IsEmpty());
+}
+
+struct SmallAnswers : Durable {
+  void SetUp() override {
+    cluster.configure = [](const std::string&, Config& config) { config.fetch_bytes_max = 500; };
+    Durable::SetUp();
+  }
+};
+
+TEST_F(SmallAnswers, ALongLogIsCopiedPartByPart) {
+  cluster.crash("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  for (std::uint64_t n = 1; n <= 20; ++n) ASSERT_TRUE(cluster.publish("a", 1, n, 1, Level::durable));
+  ASSERT_TRUE(cluster.run_until([&] { return ok("a").size() == 20; }));
+  std::size_t parts = 0;
+  cluster.drop = [&](const std::string&, const std::string& to, const Frame& frame) {
+    if (to == "c" && is<LogPart>(frame)) {
+      ++parts;
+      EXPECT_LE(std::get<LogPart>(frame.body).entries.size(), 4u);
+    }
+    return false;
+  };
+  cluster.start("c");
+  ASSERT_TRUE(settled(abc));
+  EXPECT_GE(parts, 5u);
+  EXPECT_EQ(logged("c"), logged("a"));
 }
 
 }  // namespace

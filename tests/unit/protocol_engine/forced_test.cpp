@@ -199,6 +199,17 @@ TEST_F(ForcedOfThree, WhereItIsNotNeededItIsRefused) {
   EXPECT_EQ(force("c"), ForceError::no_view);
 }
 
+TEST_F(ForcedOfThree, ADecisionOfAPartedHistoryThatWasUnderWayIsIgnored) {
+  part();
+  const NodeId before = cluster.at("c").self();
+  Decision decision;
+  decision.value.next = *cluster.at("a").status().view;
+  cluster.inject("c", Frame{cluster.at("c").status().cluster, cluster.at("a").self(), before, Decided{{decision}}});
+  EXPECT_THAT(cluster.view("c"), ElementsAre("c"));
+  EXPECT_EQ(cluster.at("c").self(), before);
+  EXPECT_TRUE(goes_on("c"));
+}
+
 struct ForcedOfFive : ForcedOf {
   ForcedOfFive() : ForcedOf({"a", "b", "c", "d", "e"}) {}
 };

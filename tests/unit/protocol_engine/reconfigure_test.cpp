@@ -170,5 +170,51 @@ TEST_F(Reconfigure, ALongerLeaseDoesNotRestOnWhatWasToldBefore) {
   EXPECT_FALSE(cluster.at("a").status().lease);
 }
 
+TEST_F(Reconfigure, ALeaseMadeLongerTwiceRestsOnWhatWasToldBeforeTheFirstTime) {
+  ASSERT_TRUE(cluster.at("a").status().lease);
+  isolate("a");
+  Config config = of({"b", "c"});
+  config.suspect_after_min = 6s;
+  config.suspect_after_max = 7s;
+  for (const auto lease : {4s, 5s}) {
+    cluster.run_for(100ms);
+    config.lease = lease;
+    ASSERT_TRUE(reload("a", config));
+  }
+  EXPECT_TRUE(cluster.at("a").status().lease);
+  cluster.run_for(200ms);
+  EXPECT_FALSE(cluster.at("a").status().lease);
+}
+
+TEST_F(Reconfigure, ALeaseMadeShorterAgainEndsAsItSays) {
+  ASSERT_TRUE(cluster.at("a").status().lease);
+  isolate("a");
+  Config config = of({"b", "c"});
+  config.lease = 5s;
+  config.suspect_after_min = 6s;
+  config.suspect_after_max = 7s;
+  ASSERT_TRUE(reload("a", config));
+  config.lease = 150ms;
+  ASSERT_TRUE(reload("a", config));
+  cluster.run_for(160ms);
+  EXPECT_FALSE(cluster.at("a").status().lease);
+}
+
+TEST(MayReconfigure, NothingThatAReplicaIsBuiltBy) {
+  const Config before;
+  EXPECT_TRUE(may_reconfigure(before, before));
+  const auto may = [&](auto change) {
+    Config after = before;
+    change(after);
+    return may_reconfigure(before, after);
+  };
+  EXPECT_FALSE(may([](Config& config) { config.witness = true; }));
+  EXPECT_FALSE(may([](Config& config) { config.lanes = 2; }));
+  EXPECT_FALSE(may([](Config& config) { ++config.speaks.newest; }));
+  EXPECT_FALSE(may([](Config& config) { config.self_audit = false; }));
+  EXPECT_FALSE(may([](Config& config) { ++config.session_window; }));
+  EXPECT_FALSE(may([](Config& config) { ++config.durable_keep_bytes; }));
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

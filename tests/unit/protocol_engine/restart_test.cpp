@@ -163,5 +163,95 @@ TEST(Formation, GivesNoVoteToAHostThatLostItsDisk) {
   EXPECT_THAT(cluster.view("b"), IsEmpty());
 }
 
+TEST_F(Restart, ADiskThatHasPromisedTakesNothingOfALowerBallot) {
+  const View view = *cluster.at("a").status().view;
+  const ClusterId id = cluster.at("a").status().cluster;
+  for (const std::string& name : abc) cluster.crash(name);
+  cluster.start("b");
+  const NodeId coordinator{"c", {9, 9}};
+  std::vector<Ballot> in_the_way;
+  cluster.drop = [&](const std::string&, const std::string&, const Frame& sent) {
+    if (is<Refused>(sent)) in_the_way.push_back(std::get<Refused>(sent.body).promised);
+    return false;
+  };
+  const auto say = [&](Body body) { cluster.inject("b", Frame{id, coordinator, cluster.at("b").self(), std::move(body)}); };
+  const Ballot promised{70, Rank{2}};
+  const Ballot lower{7, Rank{2}};
+  say(Prepare{view, promised, true});
+  say(Prepare{view, lower, true});
+  say(Gather{view.id, lower, Value{}});
+  say(Accept{view.id, lower, Value{}});
+  EXPECT_THAT(in_the_way, ElementsAre(promised, promised));
+  EXPECT_TRUE(cluster.at("b").status().promised);
+  EXPECT_FALSE(cluster.at("b").status().accepted);
+  // Above its promise only a living member accepts: a disk is bound to what it answered.
+  say(Accept{view.id, Ballot{80, Rank{2}}, Value{}});
+  EXPECT_FALSE(cluster.at("b").status().accepted);
+}
+
+TEST_F(Restart, WhoMissedManyChangesIsShownThemInBoundedParts) {
+  isolate("c");
+  ASSERT_TRUE(settled({"a", "b"}));
+  for (int i = 0; i < 4; ++i) {
+    cluster.crash("b");
+    ASSERT_TRUE(settled({"a"}));
+    cluster.start("b");
+    ASSERT_TRUE(settled({"a", "b"}));
+  }
+  std::size_t longest = 0;
+  cluster.drop = [&](const std::string&, const std::string& to, const Frame& frame) {
+    if (to == "c" && is<Decided>(frame)) longest = std::max(longest, std::get<Decided>(frame.body).chain.size());
+    return false;
+  };
+  cluster.heal();
+  EXPECT_TRUE(settled(abc));
+  EXPECT_EQ(longest, 8u);
+}
+
+TEST_F(Restart, WhoIsShownALaterViewPromisesNothingInItBeforeThatIsOnDisk) {
+  const ClusterId id = cluster.at("a").status().cluster;
+  View later = *cluster.at("a").status().view;
+  const ViewId from = later.id;
+  ++later.id.number;
+  for (const std::string& name : abc) cluster.crash(name);
+  cluster.start("b");
+  std::size_t answers = 0;
+  cluster.drop = [&](const std::string&, const std::string&, const Frame& sent) {
+    answers += is<Answer>(sent) ? 1 : 0;
+    return false;
+  };
+  const auto say = [&](Body body) { cluster.inject("b", Frame{id, {"c", {9, 9}}, cluster.at("b").self(), std::move(body)}); };
+  Decision decision;
+  decision.from = from;
+  decision.value.next = later;
+  say(Decided{{decision}});
+  say(Prepare{later, Ballot{7, Rank{2}}, true});
+  cluster.run_for(100us);
+  EXPECT_EQ(answers, 0u);
+  cluster.run_for(10ms);
+  EXPECT_EQ(cluster.disk("b").installed->id, later.id);
+  say(Prepare{later, Ballot{7, Rank{2}}, true});
+  cluster.run_for(10ms);
+  EXPECT_EQ(answers, 1u);
+}
+
+// Its memories are lost, and with them where its views ended.
+TEST_F(Restart, OfAnEpochThatEndedOnTheDisksWhatIsDurableIsLeft) {
+  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+  ASSERT_TRUE(delivers("c", 1));
+  cluster.run_for(100ms);
+  ASSERT_TRUE(cluster.publish("a", 1, 2));
+  ASSERT_TRUE(delivers("c", 2));
+  const Position durable = cluster.all<Delivered>("c").front().first;
+  const Position lost = cluster.all<Delivered>("c").back().first;
+  for (const std::string& name : abc) cluster.crash(name);
+  cluster.start_all();
+  ASSERT_TRUE(settled(abc));
+  for (const std::string& name : abc) {
+    EXPECT_EQ(cluster.at(name).common_part(lost), durable) << name;
+    EXPECT_EQ(cluster.at(name).common_part(durable), durable) << name;
+  }
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

@@ -170,5 +170,16 @@ struct MixedFromTheBeginning : Upgrade {
 
 TEST_F(MixedFromTheBeginning, TheFirstViewIsSpokenInWhatAllSpeak) { EXPECT_EQ(version("b"), 3); }
 
+TEST(Formation, WaitsWhereNoVersionIsSpokenByAll) {
+  Cluster cluster(abc);
+  cluster.configure = [](const std::string& name, Config& config) {
+    const auto later = static_cast<std::uint16_t>(program_versions().newest + 1);
+    if (name == "b") config.speaks = {later, later};
+  };
+  cluster.start_all();
+  cluster.run_for(5s);
+  for (const std::string& name : abc) EXPECT_TRUE(cluster.view(name).empty()) << name;
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

@@ -148,5 +148,16 @@ TEST(SlowDisks, AreGrantedMoreTimeUntilAllAreIn) {
   EXPECT_TRUE(cluster.run_until([&] { return cluster.settled(abc); }, 30s));
 }
 
+TEST_F(ViewChange, WhatComesBeforeItsViewIsBoundedInNumber) {
+  const Status before = cluster.at("a").status();
+  ViewId following = before.view->id;
+  ++following.number;
+  const Frame early{before.cluster, cluster.at("b").self(), cluster.at("a").self(), Ack{following, false, {}}};
+  for (int i = 0; i < 4096; ++i) cluster.inject("a", early);
+  EXPECT_EQ(cluster.at("a").status().dropped_frames, before.dropped_frames);
+  cluster.inject("a", early);
+  EXPECT_EQ(cluster.at("a").status().dropped_frames, before.dropped_frames + 1);
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

@@ -225,5 +225,29 @@ TEST_F(Ballots, WhatIsChosenStaysChosen) {
   EXPECT_EQ(coordinator->step(), Step::chosen);
 }
 
+TEST_F(Ballots, WhatBelongsToAnotherStepIsNoPartOfThisOne) {
+  gathered("a");
+  accepted("a");
+  accepted("b");
+  EXPECT_EQ(coordinator->step(), Step::answers);
+  for (const char* name : {"a", "b", "c"}) answer(name);
+  accepted("a");
+  accepted("b");
+  EXPECT_EQ(coordinator->step(), Step::gathering);
+  for (const char* name : {"a", "b", "c"}) gathered(name);
+  gathered("a");
+  accepted("d");
+  EXPECT_EQ(coordinator->step(), Step::accepting);
+}
+
+TEST_F(Ballots, WhatIsChosenIsNotRefusedAnyMore) {
+  for (const char* name : {"a", "b", "c"}) answer(name);
+  for (const char* name : {"a", "b", "c"}) gathered(name);
+  accepted("a");
+  accepted("b");
+  coordinator->on_refused();
+  EXPECT_EQ(coordinator->step(), Step::chosen);
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

@@ -110,5 +110,24 @@ TEST_F(StoredLog, ForgetsTheOldestBeyondItsBoundAndSaysSo) {
   EXPECT_EQ(log.after(at(1, 5)), log.entries(lane).end());
 }
 
+TEST_F(StoredLog, AnEntryWithoutMessagesIsNone) {
+  log.apply(entry(1, 3, 1, 0));
+  EXPECT_THAT(seqs(), IsEmpty());
+}
+
+TEST_F(StoredLog, ABallotThatLeftNothingToStoreAddsNothing) {
+  log.apply(entry(1, 3));
+  log.apply(LogProvisional{view_id(1), {4, Rank{0}}, {entry(1, 5)}});
+  log.apply(LogSettled{view_id(1), Ballot{5, Rank{0}}});
+  EXPECT_THAT(seqs(), ElementsAre(3));
+  EXPECT_FALSE(log.has_provisional());
+}
+
+TEST_F(StoredLog, TheEndOfAViewIsOfThatEpoch) {
+  log.apply(entry(1, 3));
+  EXPECT_EQ(log.end_in(view_id(1), lane), Seq{3});
+  EXPECT_EQ(log.end_in({{2, 11}, 1}, lane), Seq{});
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

@@ -69,5 +69,27 @@ TEST(FifoNumbers, EndedSessionsAreBounded) {
   EXPECT_TRUE(numbers.ended_after_a_move({0, FifoNumbers::ended_max + 1}));
 }
 
+TEST(FifoNumbers, AfterAMoveTheTableOfTheOrderTakesNothingOver) {
+  FifoNumbers numbers;
+  numbers.hand_out(of_session(1, 2));
+  numbers.moved(session);
+  numbers.delivered(session, 2);
+  EXPECT_EQ(numbers.handed_out(of_session(1, 2)), 2u);
+  EXPECT_FALSE(numbers.ended_after_a_move(session)) << "it goes on elsewhere";
+}
+
+TEST(FifoNumbers, ASessionThatBeganAgainIsNotForgottenWithItsFormerEnd) {
+  FifoNumbers numbers;
+  numbers.moved(session);
+  numbers.ended(session, 1);
+  numbers.begun(session);
+  numbers.hand_out(of_session(1, 2));
+  for (std::uint64_t low = 100; low < 100 + FifoNumbers::ended_max; ++low) {
+    numbers.moved({0, low});
+    numbers.ended({0, low}, 1);
+  }
+  EXPECT_EQ(numbers.handed_out(of_session(1, 2)), 2u);
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

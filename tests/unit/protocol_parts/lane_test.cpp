@@ -159,5 +159,18 @@ TEST_F(Replica, DoesNotAdoptACutWhoseBeginningItNeverSaw) {
   EXPECT_FALSE(lane.adopt(cut));
 }
 
+TEST_F(Replica, LearnsTheRestOfARunOfTheCut) {
+  receive(1, 1, 2);
+  receive(1, 3, 2);
+  order(1, 2);
+  ASSERT_THAT(deliver(), ElementsAre("1:1"));
+  LaneCut cut;
+  cut.runs = {run(1, 1, 1, 4)};
+  cut.held = seqnos({0, 4});
+  ASSERT_TRUE(lane.adopt(cut));
+  EXPECT_EQ(lane.order().end(), Seq{4});
+  EXPECT_THAT(deliver(), ElementsAre("1:3"));
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

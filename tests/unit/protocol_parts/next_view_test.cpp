@@ -394,5 +394,72 @@ TEST(NextView, ARestartedNameThatIsBoundToALaterViewSpeaksForNobody) {
   EXPECT_TRUE(ask.choose()->adopted);
 }
 
+TEST(NextView, OfMembersThatHoldNoStateNobodyGoesOn) {
+  Ask ask({"a", "b", "c"});
+  for (const char* name : {"a", "b", "c"}) ask.member(name).loaded = false;
+  EXPECT_FALSE(ask.choose());
+}
+
+TEST(NextView, ThoseThatAnswerAndDoNotHearEachOtherDoNotGoOn) {
+  Ask ask({"a", "b", "c"});
+  for (const char* name : {"a", "b", "c"}) ask.member(name);
+  for (const char* name : {"a", "b", "c"}) ask.answers.at(node(name)).hears.clear();
+  EXPECT_FALSE(ask.choose());
+}
+
+TEST(NextView, TheDiskOfAWitnessIsNoHistory) {
+  Ask ask({"a", "b", "c"});
+  ask.view.members[0].witness = true;
+  ask.restart = true;
+  Answer& witness = ask.disk("a");
+  witness.witness = true;
+  witness.logged = {Seq{9}};
+  ask.disk("b").logged = {Seq{4}};
+  const auto choice = ask.choose();
+  ASSERT_TRUE(choice);
+  EXPECT_THAT(choice->value.stored, ElementsAre(StoredEnd{Rank{1}, Seq{4}}));
+  EXPECT_THAT(choice->gather, IsEmpty());
+}
+
+TEST(NextView, AWitnessGoesAlongWithTheHistoryOfTheDisks) {
+  Ask ask({"a", "b", "c"});
+  ask.view.members[2].witness = true;
+  ask.restart = true;
+  ask.disk("a").logged = {Seq{4}};
+  ask.member("b").lanes = {LaneHoldings{seqnos({3, 0, 0}), Seq{0}, {run(1, 0, 1, 3)}}};
+  Answer& witness = ask.member("c");
+  witness.witness = true;
+  witness.lanes.clear();
+  EXPECT_THAT(ask.next(), ElementsAre("a", "c")) << "it holds nothing that the disk might lack";
+}
+
+TEST(NextView, IsNoLargerThanAViewMayBe) {
+  Names names;
+  for (std::size_t i = 0; i < members_max; ++i) names.push_back("n" + std::to_string(i));
+  Ask ask(names);
+  for (const std::string& name : names) ask.member(name);
+  ask.joiner("x");
+  EXPECT_EQ(ask.next().size(), members_max);
+}
+
+TEST(NextView, ALaneThatNobodyOrderedIsGivenToTheMostSenior) {
+  Ask ask({"a", "b"});
+  ask.config.lanes = 2;
+  ask.sequencers = {Rank{1}};
+  ask.member("a");
+  ask.member("b");
+  const auto choice = ask.choose();
+  ASSERT_TRUE(choice);
+  EXPECT_THAT(choice->value.next.sequencers, ElementsAre(Rank{1}, Rank{0}));
+}
+
+TEST(NextView, ASequencerWithoutTheStateIsReplaced) {
+  Ask ask({"a", "b", "c"});
+  ask.member("a").loaded = false;
+  ask.member("b");
+  ask.member("c");
+  EXPECT_THAT(ask.choose()->value.next.sequencers, ElementsAre(Rank{1}));
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test

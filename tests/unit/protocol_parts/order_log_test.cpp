@@ -155,5 +155,26 @@ TEST(OrderLog, IsToldCompletelyFromAnyPosition) {
   }
 }
 
+TEST_F(Log, TakesOfARecordThatRepeatsWholeRunsWhatFollowsThem) {
+  log.append(record(1, 1, {of(1, 2), of(2, 1)}));
+  EXPECT_EQ(log.append(record(1, 1, {of(1, 2), of(2, 1), of(0, 1)})), Append::appended);
+  EXPECT_EQ(log.end(), Seq{4});
+  EXPECT_EQ(log.next_of(Rank{1}), Seqno{3});
+  EXPECT_EQ(log.next_of(Rank{0}), Seqno{2});
+}
+
+TEST_F(Log, AHandOffBehindWhatIsKnownStillEndsTheTerm) {
+  log.append(record(1, 1, {of(1, 2)}));
+  EXPECT_EQ(log.append(record(1, 1, {of(1, 2)}, Rank{2})), Append::appended);
+  EXPECT_EQ(log.term(), Term{2});
+  EXPECT_EQ(log.sequencer(), Rank{2});
+}
+
+TEST_F(Log, AHandOffToNobodyEndsNoTerm) {
+  EXPECT_EQ(log.append(record(1, 1, {of(1, 2)}, Rank{9})), Append::appended);
+  EXPECT_EQ(log.term(), Term{1});
+  EXPECT_EQ(log.sequencer(), Rank{0});
+}
+
 }  // namespace
 }  // namespace vsync::protocol::test
