@@ -13,7 +13,8 @@ namespace vsync::protocol {
 std::optional<ForceError> Engine::Parts::not_to_be_forced() const {
   const View* view = bound_view();
   if (view == nullptr) return disk.installed ? ForceError::no_place : ForceError::no_view;
-  if (in_view && may_go_on(*view, unsuspected())) return ForceError::goes_on;
+  // Those that are heard may be enough and yet not hear each other: then nobody is primary.
+  if (in_view && may_go_on(*view, unsuspected()) && clique()) return ForceError::goes_on;
   const auto there = present();
   if (!there) return ForceError::primary_is_heard;
   if (!may_go_on(with_votes_of(*view, there->ranks), there->ranks)) return ForceError::no_state;

@@ -128,7 +128,7 @@ std::vector<Heard> Engine::Parts::heard() const {
 }
 
 /// Looked at after each heartbeat of anybody, and read from each once: names are many in large views.
-RankSet Engine::Parts::told_to_hear(Rank rank, const FailureDetector::Peer& peer) {
+RankSet Engine::Parts::told_to_hear(Rank rank, const FailureDetector::Peer& peer) const {
   InView::Hears& known = in_view->hears[rank.value];
   if (known.nonce == peer.nonce) return known.whom;
   known = {peer.nonce, {}};
@@ -138,7 +138,7 @@ RankSet Engine::Parts::told_to_hear(Rank rank, const FailureDetector::Peer& peer
   return known.whom;
 }
 
-std::optional<RankSet> Engine::Parts::clique() {
+std::optional<RankSet> Engine::Parts::clique() const {
   const View& view = in_view->view;
   const RankSet candidates = unsuspected();
   std::vector<RankSet> hears(view.size(), candidates);

@@ -441,8 +441,8 @@ struct Engine::Parts {
   [[nodiscard]] std::vector<Heard> heard() const;
   void heed_lease(const NodeId& from, const Heartbeat& heartbeat);
   [[nodiscard]] Duration heartbeat_interval() const;
-  [[nodiscard]] std::optional<RankSet> clique();
-  [[nodiscard]] RankSet told_to_hear(Rank rank, const FailureDetector::Peer& peer);
+  [[nodiscard]] std::optional<RankSet> clique() const;
+  [[nodiscard]] RankSet told_to_hear(Rank rank, const FailureDetector::Peer& peer) const;
   [[nodiscard]] bool is_heard() const;
   [[nodiscard]] std::optional<RankSet> connected_of(const View& view, const std::vector<NodeId>& nodes) const;
   [[nodiscard]] bool suspected(Rank rank) const;

@@ -30,6 +30,13 @@ struct Durable : Settled {
     }
     return found;
   }
+  /// a and b go on without c, and have something durable that it lacks.
+  void miss_one() {
+    cluster.crash("c");
+    ASSERT_TRUE(settled({"a", "b"}));
+    ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
+    ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }));
+  }
 };
 
 TEST_F(Durable, OkWaitsForTheDisksAndDeliveryDoesNot) {
@@ -200,10 +207,7 @@ TEST_F(Durable, ADiskThatLacksTheEndOfTheLogHasItBeforeItIsAskedToAccept) {
 }
 
 TEST_F(Durable, AGiverThatPromisesMoreAndGivesNothingIsNotAskedForEver) {
-  cluster.crash("c");
-  ASSERT_TRUE(settled({"a", "b"}));
-  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
-  ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }));
+  miss_one();
   cluster.alter = [](const std::string&, Frame& sent) {
     auto* part = std::get_if<LogPart>(&sent.body);
     if (part == nullptr) return;
@@ -215,10 +219,7 @@ TEST_F(Durable, AGiverThatPromisesMoreAndGivesNothingIsNotAskedForEver) {
 }
 
 TEST_F(Durable, OfALaneOnlyWhatIsOfItIsCopied) {
-  cluster.crash("c");
-  ASSERT_TRUE(settled({"a", "b"}));
-  ASSERT_TRUE(cluster.publish("a", 1, 1, 1, Level::durable));
-  ASSERT_TRUE(cluster.run_until([&] { return !ok("a").empty(); }));
+  miss_one();
   cluster.alter = [](const std::string&, Frame& sent) {
     auto* part = std::get_if<LogPart>(&sent.body);
     if (part == nullptr || part->entries.empty()) return;

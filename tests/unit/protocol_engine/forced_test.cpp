@@ -46,6 +46,17 @@ struct ForcedOfThree : ForcedOf {
   Position forced_end;
 };
 
+// a hears c, which doesn't hear a, and b is gone: enough are heard, and nobody can go on.
+TEST_F(ForcedOfThree, WhoHearsEnoughThatDoNotHearItMayBeForced) {
+  cluster.cut_one_way("a", "c");
+  cluster.crash("b", false);
+  ASSERT_TRUE(cluster.run_until([&] { return !goes_on("a") && !goes_on("c"); }));
+  cluster.run_for(3s);
+  ASSERT_FALSE(goes_on("a"));
+  EXPECT_EQ(force("a"), std::nullopt);
+  EXPECT_TRUE(settled({"a"}));
+}
+
 // Another ballot is promised while the forced value is being written. Who asked would take the promise for one of a node that is still there.
 TEST_F(ForcedOfThree, WhatWasPromisedInAViewIsNotToldByWhoHasGoneOn) {
   cluster.crash("a");
