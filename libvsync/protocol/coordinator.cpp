@@ -25,6 +25,8 @@ std::vector<NodeId> Coordinator::everyone() const {
 
 void Coordinator::enter(Step step, TimePoint now) {
   step_ = step;
+  asks_on_ = false;
+  entered_ = now;
   deadline_ = now + plan_.patience;
   ask(now);
 }
@@ -46,14 +48,41 @@ void Coordinator::on_answer(TimePoint now, const NodeId& from, const Answer& ans
   if (step_ != Step::answers || answer.ballot != plan_.ballot) return;
   answers_[from] = answer;
   waiting_.erase(from);
-  const bool hasty = mutant(Mutant::hasty_choice) && may_go_on(plan_.view, answered(plan_.view, answers_, plan_.restart));
-  if (waiting_.empty() || hasty) choose(now);
+  const bool enough = may_go_on_with({});
+  if (waiting_.empty() || (mutant(Mutant::hasty_choice) && enough)) return choose(now);
+  if (!asks_on_ || !enough) return;
+  // What was late for one may have been late for all: the others have as long again.
+  asks_on_ = false;
+  deadline_ = now + plan_.patience;
 }
 
 void Coordinator::on_lost(TimePoint now, const NodeId& node) {
   if (step_ == Step::answers && waiting_.erase(node) > 0 && waiting_.empty()) choose(now);
   // Who must hold the cut and can't say so any more would be in the next view without it.
   if (step_ == Step::gathering && waiting_.contains(node) && !mutant(Mutant::gathers_for_ever)) step_ = Step::failed;
+  if (asks_on_ && step_ != Step::failed) {
+    waiting_.erase(node);
+    if (!may_go_on_with(waiting_)) step_ = Step::failed;
+  }
+}
+
+/// Those that have given their vote in this step and `more` together.
+bool Coordinator::may_go_on_with(const std::set<NodeId>& more) const {
+  RankSet votes = step_ == Step::accepting ? accepted_ : answered(plan_.view, answers_, plan_.restart);
+  for (const NodeId& node : more) {
+    if (const auto rank = acceptor_rank(plan_.view, node, plan_.restart)) votes.insert(*rank);
+  }
+  return may_go_on(plan_.view, votes);
+}
+
+/// The patience is over: is there anything to wait for that nobody can do without?
+bool Coordinator::asks_on(TimePoint now) {
+  if (step_ != Step::answers && step_ != Step::accepting) return false;
+  const TimePoint last = entered_ + config_->lag_exclude_after;
+  if (now >= last || may_go_on_with({}) || !may_go_on_with(waiting_)) return false;
+  deadline_ = last;
+  ask(now);
+  return asks_on_ = true;
 }
 
 void Coordinator::choose(TimePoint now) {
@@ -101,6 +130,7 @@ void Coordinator::on_tick(TimePoint now) {
     if (now >= ask_again_) ask(now);
     return;
   }
+  if (asks_on(now)) return;
   if (step_ == Step::answers) {
     choose(now);
   } else if (step_ == Step::gathering && mutant(Mutant::gathers_for_ever)) {

@@ -2,7 +2,8 @@
 // Coordinator: one attempt to end a view, from the ballot to the decision: answers, choice, fetch, acceptance.
 // Single-decree Paxos (Lamport 2001) whose acceptors are the members of the view that ends, with a fetch before the acceptance. It
 // talks to itself like to any other acceptor: the engine loops messages to the own node back. What isn't answered is asked again, since
-// one lost frame must not cost a member its place; every request may come twice.
+// one lost frame must not cost a member its place; every request may come twice. Votes without which nobody could go on are asked for
+// beyond the ballot's patience: another ballot would cost a slow disk another write, and get no other answer.
 
 #include <algorithm>
 #include <map>
@@ -32,7 +33,7 @@ class Coordinator {
     std::uint64_t random = 0;
     bool raise = false;
     std::optional<Forced> forced{};  ///< an operator wants it: whoever isn't among the acceptors has no vote
-    Duration patience{};            ///< per step
+    Duration patience{};            ///< per step; for a vote that is needed, `lag_exclude_after`
   };
   struct Send {
     NodeId to;
@@ -45,7 +46,9 @@ class Coordinator {
   void on_gathered(TimePoint now, const NodeId& from);
   void on_accepted(const NodeId& from);
   void on_refused() { if (step_ != Step::chosen) step_ = Step::failed; }
-  /// `node` is suspected: it is waited for no longer.
+  /// Its patience is over, and it goes on asking for votes that are needed.
+  [[nodiscard]] bool asks_on() const { return asks_on_; }
+  /// `node` is suspected, or `asks_on` and it doesn't hear what it is asked: it is waited for no longer.
   void on_lost(TimePoint now, const NodeId& node);
   void on_tick(TimePoint now);
 
@@ -65,12 +68,16 @@ class Coordinator {
   void enter(Step step, TimePoint now);
   void ask(TimePoint now);
   void choose(TimePoint now);
+  bool may_go_on_with(const std::set<NodeId>& more) const;
+  bool asks_on(TimePoint now);
   void begin_accept(TimePoint now);
 
   const Config* config_;
   Plan plan_;
   Step step_ = Step::answers;
   bool ran_out_of_patience_ = false;
+  bool asks_on_ = false;
+  TimePoint entered_;     ///< this step
   TimePoint deadline_;
   TimePoint ask_again_;
   std::set<NodeId> waiting_;

@@ -271,13 +271,7 @@ void Engine::Parts::evaluate_in_view() {
     if (v.wedged || !go_on || !waits || tells_wedged(lane.order().sequencer())) v.order_progress[i] = now;
   }
   give_snapshot();
-  if (coordinator) {
-    for (const NodeId& node : coordinator->everyone()) {
-      const auto rank = v.view.rank_of(node);
-      if (rank ? suspected(*rank) : !detector.hears(now, node)) coordinator->on_lost(now, node);
-    }
-    return;
-  }
+  if (coordinator) return tell_coordinator_who_is_lost();
   const auto connected = clique();
   // A restart formation takes nobody's word but its own ballot's: a node that doubts itself may be the one it needs. Those that are heard may be
   // enough and yet not hear each other.
@@ -301,6 +295,16 @@ void Engine::Parts::evaluate_in_view() {
   std::vector<NodeId> acceptors;
   for (const Rank rank : unsuspected()) acceptors.push_back(v.view.at(rank).node);
   start_ballot(std::move(acceptors), false, stuck);
+}
+
+void Engine::Parts::tell_coordinator_who_is_lost() {
+  for (const NodeId& node : coordinator->everyone()) {
+    const auto rank = in_view ? in_view->view.rank_of(node) : std::nullopt;
+    const bool lost = rank ? suspected(*rank) : node != self && !detector.hears(now, node);
+    const FailureDetector::Peer* peer = coordinator->asks_on() ? detector.find(node.name) : nullptr;
+    const bool deaf = peer != nullptr && peer->node == node && !lists(peer->heartbeat, self);
+    if (lost || deaf) coordinator->on_lost(now, node);
+  }
 }
 
 /// Something of the view isn't as its members are now, and a ballot can change that.
@@ -334,7 +338,8 @@ bool Engine::Parts::change_needed(RankSet connected) const {
 
 void Engine::Parts::evaluate_outside() {
   become(ComponentState::joining);
-  if (coordinator || silent_until > persisted) return;
+  if (coordinator) return tell_coordinator_who_is_lost();
+  if (silent_until > persisted) return;
   if (bootstrap_wanted && disk.installed && mutant(Mutant::bootstraps_again)) try_bootstrap();
   else if (returning && force_until) try_force();
   else if (returning) try_restart();

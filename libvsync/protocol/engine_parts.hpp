@@ -425,6 +425,7 @@ struct Engine::Parts {
   void evaluate();
   void evaluate_in_view();
   void evaluate_outside();
+  void tell_coordinator_who_is_lost();
   void show_decisions(const Frame& frame, const Heartbeat& heartbeat);
   [[nodiscard]] Seq kept_in(const View& newest, const Decision* end = nullptr) const;
   void rejoin(Seq common, std::optional<Position> parted = std::nullopt);

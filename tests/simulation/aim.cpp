@@ -16,14 +16,17 @@ bool loses_disk(FaultKind kind) { return kind == FaultKind::reinstall || kind ==
 
 /// How often in a round a pair gets its turn: more often where one turn seldom leads to a strike.
 std::size_t turns(const Aim& aim) {
-  if (!loses_disk(aim.kind)) return 1;
+  if (!loses_disk(aim.kind)) return aim.step == Step::left_out || aim.step == Step::fetching_cut ? 2 : 1;
   switch (aim.step) {
     case Step::coordinating_confirmations:
-    case Step::coordinating_acceptances: return 16;
+    case Step::coordinating_acceptances: return 18;
     case Step::answered:
     case Step::returning_accepted: return 6;
     case Step::coordinating_answers:
     case Step::returning_promised: return 4;
+    case Step::accepted:
+    case Step::answered_blocked:
+    case Step::fetching_cut: return 3;
     default: return 2;
   }
 }
@@ -173,9 +176,13 @@ void lead_to_alone(Step step, Duration at, SwarmOptions& options, Random& random
     case Step::view_unconfirmed:
       lead.when(step, FaultKind::deaf, random.between(100ms, 500ms));
       return lead.view_change(brief);
-    case Step::answered:
-      lead.when(step, FaultKind::mute, 4s);  // it hears the others, and isn't blocked
+    case Step::answered: {
+      // It hears the others, and isn't blocked, up to where it would hear of the view that leaves it out.
+      lead.when(step, FaultKind::mute, 4s);
+      const Duration suspicion = options.config.suspect_after_min;
+      lead.happens(FaultKind::deaf, 4s, Moment{.step = step, .after = random.between(suspicion / 4, suspicion)});
       return lead.view_change(brief);
+    }
     case Step::coordinating_answers:
       lead.isolate(step, 4s);
       return lead.view_change(brief);

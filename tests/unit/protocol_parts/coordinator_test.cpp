@@ -112,10 +112,41 @@ TEST_F(Ballots, ChooseAtOnceWithoutWhoIsLost) {
   EXPECT_EQ(coordinator->step(), Step::gathering);
 }
 
-TEST_F(Ballots, FailWithoutAnswersOfASetThatMayGoOn) {
+TEST_F(Ballots, AskOnForAVoteWithoutWhichNobodyMayGoOn) {
+  answer("a");
+  (void)coordinator->take();
+  tick(600ms);
+  EXPECT_EQ(coordinator->step(), Step::answers);
+  EXPECT_THAT(asks<Prepare>(), ElementsAre("b", "c"));
+  EXPECT_GT(coordinator->deadline(), t + 600ms) << "not due again at once";
+  tick(9s);
+  EXPECT_THAT(asks<Prepare>(), ElementsAre("b", "c"));
+  answer("b");
+  EXPECT_EQ(coordinator->step(), Step::answers) << "c's may be as late";
+  tick(599ms);
+  EXPECT_EQ(coordinator->step(), Step::answers);
+  tick(600ms);
+  EXPECT_EQ(coordinator->step(), Step::gathering);
+}
+
+TEST_F(Ballots, FailWithoutAnswersOfASetThatMayGoOnOnceTheirDisksAreTakenForHung) {
   answer("a");
   tick(600ms);
+  tick(config.lag_exclude_after - 1ms);
+  EXPECT_EQ(coordinator->step(), Step::answers);
+  tick(config.lag_exclude_after);
   EXPECT_EQ(coordinator->step(), Step::failed);
+  EXPECT_TRUE(coordinator->ran_out_of_patience());
+}
+
+TEST_F(Ballots, AskOnForNobodyThatIsLost) {
+  answer("a");
+  tick(600ms);
+  coordinator->on_lost(t + 700ms, node("b"));
+  EXPECT_EQ(coordinator->step(), Step::answers) << "c's vote is enough";
+  coordinator->on_lost(t + 800ms, node("c"));
+  EXPECT_EQ(coordinator->step(), Step::failed);
+  EXPECT_FALSE(coordinator->ran_out_of_patience());
 }
 
 TEST_F(Ballots, IgnoreAnswersToAnotherBallot) {
@@ -200,11 +231,38 @@ TEST_F(Ballots, AnAdoptedValueIsAcceptedUnchangedAndWithoutAFetch) {
 
 // ---------------------------------------------------------------- acceptance
 
+TEST_F(Ballots, AskOnForAnAcceptanceWithoutWhichNobodyMayGoOn) {
+  for (const char* name : {"a", "b", "c"}) answer(name);
+  for (const char* name : {"a", "b", "c"}) gathered(name);
+  accepted("a");
+  tick(600ms);
+  (void)coordinator->take();
+  coordinator->on_lost(t + 700ms, node("c"));
+  tick(9s);
+  EXPECT_THAT(asks<Accept>(), ElementsAre("b"));
+  accepted("b");
+  EXPECT_EQ(coordinator->step(), Step::chosen);
+}
+
+TEST_F(Ballots, FailWhenAllThatCouldStillAcceptAreLost) {
+  for (const char* name : {"a", "b", "c"}) answer(name);
+  for (const char* name : {"a", "b", "c"}) gathered(name);
+  accepted("a");
+  coordinator->on_lost(t, node("b"));
+  coordinator->on_lost(t, node("c"));
+  EXPECT_EQ(coordinator->step(), Step::accepting) << "they may have accepted before";
+  tick(600ms);
+  coordinator->on_lost(t + 600ms, node("b"));
+  coordinator->on_lost(t + 600ms, node("c"));
+  EXPECT_EQ(coordinator->step(), Step::failed);
+}
+
 TEST_F(Ballots, FailWithoutAcceptanceByASetThatMayGoOn) {
   for (const char* name : {"a", "b", "c"}) answer(name);
   for (const char* name : {"a", "b", "c"}) gathered(name);
   accepted("a");
   tick(600ms);
+  tick(config.lag_exclude_after);
   EXPECT_EQ(coordinator->step(), Step::failed);
   EXPECT_TRUE(coordinator->ran_out_of_patience());
 }
