@@ -7,14 +7,17 @@
 
 namespace vsync::protocol {
 
-Coordinator::Coordinator(const Config& config, Plan plan, TimePoint now) : config_(&config), plan_(std::move(plan)) {
+Coordinator::Coordinator(const Config& config, Plan plan) : config_(&config), plan_(std::move(plan)) {
   if (plan_.forced) {
     RankSet present;
     for (const NodeId& node : plan_.acceptors) present.insert(*acceptor_rank(plan_.view, node, plan_.restart));
     plan_.view = with_votes_of(std::move(plan_.view), present);
   }
   for (const NodeId& node : everyone()) waiting_.insert(node);
-  enter(Step::answers, now);
+}
+
+void Coordinator::on_promised(TimePoint now) {
+  if (step_ == Step::promise) enter(Step::answers, now);
 }
 
 std::vector<NodeId> Coordinator::everyone() const {
@@ -38,6 +41,7 @@ void Coordinator::ask(TimePoint now) {
       case Step::answers: sends_.push_back({node, Prepare{plan_.view, plan_.ballot, plan_.restart}}); break;
       case Step::gathering: sends_.push_back({node, Gather{plan_.view.id, plan_.ballot, choice_->value}}); break;
       case Step::accepting: sends_.push_back({node, Accept{plan_.view.id, plan_.ballot, choice_->value}}); break;
+      case Step::promise:
       case Step::chosen:
       case Step::failed: break;
     }
@@ -125,7 +129,7 @@ void Coordinator::on_accepted(const NodeId& from) {
 }
 
 void Coordinator::on_tick(TimePoint now) {
-  if (step_ == Step::failed) return;
+  if (step_ == Step::promise || step_ == Step::failed) return;
   if (now < deadline_) {
     if (now >= ask_again_) ask(now);
     return;

@@ -1,5 +1,5 @@
 #pragma once
-// Coordinator: one attempt to end a view, from the ballot to the decision: answers, choice, fetch, acceptance.
+// Coordinator: one attempt to end a view, from the ballot to the decision: its own promise, answers, choice, fetch, acceptance.
 // Single-decree Paxos (Lamport 2001) whose acceptors are the members of the view that ends, with a fetch before the acceptance. It
 // talks to itself like to any other acceptor: the engine loops messages to the own node back. What isn't answered is asked again, since
 // one lost frame must not cost a member its place; every request may come twice. Votes without which nobody could go on are asked for
@@ -20,7 +20,7 @@ namespace vsync::protocol {
 
 class Coordinator {
  public:
-  enum class Step : std::uint8_t { answers, gathering, accepting, chosen, failed };
+  enum class Step : std::uint8_t { promise, answers, gathering, accepting, chosen, failed };
 
   struct Plan {
     View view;
@@ -40,8 +40,10 @@ class Coordinator {
     Body body;
   };
 
-  Coordinator(const Config& config, Plan plan, TimePoint now);
+  Coordinator(const Config& config, Plan plan);
 
+  /// Its own promise is on its disk. Nothing is asked for before: after a crash its successor must not use the ballot for something else.
+  void on_promised(TimePoint now);
   void on_answer(TimePoint now, const NodeId& from, const Answer& answer);
   void on_gathered(TimePoint now, const NodeId& from);
   void on_accepted(const NodeId& from);
@@ -74,12 +76,12 @@ class Coordinator {
 
   const Config* config_;
   Plan plan_;
-  Step step_ = Step::answers;
+  Step step_ = Step::promise;
   bool ran_out_of_patience_ = false;
   bool asks_on_ = false;
-  TimePoint entered_;     ///< this step
-  TimePoint deadline_;
-  TimePoint ask_again_;
+  TimePoint entered_;  ///< this step
+  TimePoint deadline_ = TimePoint::max();
+  TimePoint ask_again_ = TimePoint::max();
   std::set<NodeId> waiting_;
   std::map<NodeId, Answer> answers_;
   std::optional<Choice> choice_;

@@ -51,6 +51,7 @@ const ViewId* stamp_of(const Body& body) {
 
 std::optional<BallotWait> wait_of(Coordinator::Step step) {
   switch (step) {
+    case Coordinator::Step::promise:
     case Coordinator::Step::answers: return BallotWait::answers;
     case Coordinator::Step::gathering: return BallotWait::confirmations;
     case Coordinator::Step::accepting: return BallotWait::acceptances;
@@ -153,8 +154,10 @@ void Engine::Parts::send(const NodeId& to, Body body, bool bulk) {
   }
 }
 
+bool Engine::Parts::is_written(WriteToken token) const { return token <= persisted || mutant(Mutant::promise_not_persisted); }
+
 void Engine::Parts::send_after(WriteToken token, const NodeId& to, Body body) {
-  if (token <= persisted || mutant(Mutant::promise_not_persisted)) return send(to, std::move(body));
+  if (is_written(token)) return send(to, std::move(body));
   held.push_back({token, to, std::move(body)});
 }
 
@@ -186,7 +189,7 @@ NodeState Engine::Parts::node_state() const {
   if (disk.installed) return NodeState::joining;
   for (const auto& [name, peer] : detector.peers()) {
     const NodeState state = peer.heartbeat.state;
-    if (detector.hears(now, peer.node) && (state == NodeState::operational || state == NodeState::wedged)) return NodeState::joining;
+    if (detector.hears(now, peer) && (state == NodeState::operational || state == NodeState::wedged)) return NodeState::joining;
   }
   return NodeState::forming;
 }
@@ -290,6 +293,7 @@ void Engine::on_persisted(TimePoint now, WriteToken token) {
     p.held.pop_front();
     p.send(next.to, std::move(next.body));
   }
+  if (p.coordinator && p.is_written(p.own_promise)) p.coordinator->on_promised(now);
   if (p.silent_until != 0 && p.silent_until <= p.persisted) {
     p.silent_until = 0;
     p.heartbeat();

@@ -14,7 +14,7 @@ std::optional<ForceError> Engine::Parts::not_to_be_forced() const {
   const View* view = bound_view();
   if (view == nullptr) return disk.installed ? ForceError::no_place : ForceError::no_view;
   // Those that are heard may be enough and yet not hear each other: then nobody is primary.
-  if (in_view && may_go_on(*view, unsuspected()) && clique()) return ForceError::goes_on;
+  if (in_view && may_go_on(*view, unsuspected()) && clique(unsuspected())) return ForceError::goes_on;
   const auto there = present();
   if (!there) return ForceError::primary_is_heard;
   if (!may_go_on(with_votes_of(*view, there->ranks), there->ranks)) return ForceError::no_state;
@@ -50,7 +50,7 @@ std::optional<Position> Engine::Parts::common_with_others() const {
   std::optional<ViewId> earliest;
   for (const auto& [name, peer] : detector.peers()) {
     const auto at = parted_from(peer);
-    if (at && detector.hears(now, peer.node)) earliest = std::min(earliest.value_or(*at), *at);
+    if (at && detector.hears(now, peer)) earliest = std::min(earliest.value_or(*at), *at);
   }
   return earliest ? std::optional(Position{earliest->epoch, earliest->number, Lane{}, Seq{}}) : std::nullopt;
 }

@@ -32,7 +32,7 @@ void Engine::Parts::enter_first_view() {
 
 bool Engine::Parts::hears_a_view() const {
   return std::any_of(detector.peers().begin(), detector.peers().end(), [&](const auto& entry) {
-    return detector.hears(now, entry.second.node) && in_a_view(entry.second.heartbeat.state);
+    return detector.hears(now, entry.second) && in_a_view(entry.second.heartbeat.state);
   });
 }
 
@@ -63,7 +63,7 @@ void Engine::Parts::try_formation() {
   first.members.push_back({self, config.weight, config.weight, config.witness, true, config.speaks});
   for (const std::string& name : config.peers) {
     const FailureDetector::Peer* peer = detector.find(name);
-    const bool ready = peer != nullptr && detector.hears(now, peer->node) && peer->heartbeat.state == NodeState::forming &&
+    const bool ready = peer != nullptr && detector.hears(now, *peer) && peer->heartbeat.state == NodeState::forming &&
                        peer->heartbeat.peers_digest == peers_digest() && lists(peer->heartbeat, self);
     if (!ready) ++missing;
     else first.members.push_back({peer->node, peer->heartbeat.weight, peer->heartbeat.weight, peer->heartbeat.witness, true, peer->speaks});
@@ -127,7 +127,7 @@ std::optional<Engine::Parts::Present> Engine::Parts::present() const {
   Present found{{own}, {}, {self}};
   if (in_view) found.living.insert(own);
   for (const auto& [name, peer] : detector.peers()) {
-    if (!detector.hears(now, peer.node) || parted_from(peer)) continue;
+    if (!detector.hears(now, peer) || parted_from(peer)) continue;
     const Heartbeat& beat = peer.heartbeat;
     if (in_a_view(beat.state) && beat.view > view.id) return std::nullopt;
     const auto rank = view.rank_of_name(name);
@@ -145,11 +145,20 @@ std::optional<Engine::Parts::Present> Engine::Parts::present() const {
 std::optional<RankSet> Engine::Parts::connected_of(const View& view, const std::vector<NodeId>& nodes) const {
   std::vector<RankSet> hears(view.size());
   RankSet candidates;
+  std::vector<Rank> ranks;
   for (const NodeId& node : nodes) {
-    const Rank rank = *view.rank_of_name(node.name);
-    candidates.insert(rank);
-    for (const NodeId& other : nodes) {
-      if (node == self || lists(detector.find(node.name)->heartbeat, other)) hears[rank.value].insert(*view.rank_of_name(other.name));
+    ranks.push_back(*view.rank_of_name(node.name));
+    candidates.insert(ranks.back());
+  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    RankSet& whom = hears[ranks[i].value];
+    if (nodes[i] == self) {
+      whom = candidates;
+      continue;
+    }
+    const Heartbeat& beat = detector.find(nodes[i].name)->heartbeat;
+    for (std::size_t j = 0; j < nodes.size(); ++j) {
+      if (lists(beat, nodes[j])) whom.insert(ranks[j]);
     }
   }
   return largest_connected(view, hears, candidates);

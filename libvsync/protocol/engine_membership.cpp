@@ -39,25 +39,39 @@ void Engine::Parts::heed_lease(const NodeId& from, const Heartbeat& heartbeat) {
 Duration Engine::Parts::heartbeat_interval() const {
   Duration interval = config.heartbeat_every;
   for (const auto& [name, peer] : detector.peers()) {
-    if (peer.heartbeat.lease > Duration{0} && detector.hears(now, peer.node)) interval = std::min(interval, peer.heartbeat.lease / 2);
+    if (peer.heartbeat.lease > Duration{0} && detector.hears(now, peer)) interval = std::min(interval, peer.heartbeat.lease / 2);
   }
   return interval;
+}
+
+/// Whatever incarnation has a member's name.
+const FailureDetector::Peer* Engine::Parts::named_like(Rank rank) const {
+  InView::Known& known = in_view->known[rank.value];
+  if (known.peer == nullptr || known.forgotten != detector.forgotten()) {
+    known = {detector.find(in_view->view.at(rank).node.name), detector.forgotten()};
+  }
+  return known.peer;
+}
+
+const FailureDetector::Peer* Engine::Parts::heard_of(Rank rank) const {
+  const FailureDetector::Peer* peer = named_like(rank);
+  return peer != nullptr && peer->node == in_view->view.at(rank).node ? peer : nullptr;
 }
 
 bool Engine::Parts::suspected(Rank rank) const {
   if (rank == in_view->self) return false;
   const NodeId& node = in_view->view.at(rank).node;
-  const FailureDetector::Peer* peer = detector.find(node.name);
+  const FailureDetector::Peer* peer = named_like(rank);
   if (peer == nullptr || peer->node.incarnation < node.incarnation) return now - in_view->installed_at >= config.suspect_after_min;
   if (peer->node != node) return !mutant(Mutant::successor_proves_nothing);  // a higher incarnation proves it dead
   if (now - peer->last_heard >= detector.timeout(*peer)) return true;
   if (!peer->refused) return false;
   if (in_view->view.size() < 3) return true;
   // One refusal may be a broken path of one host; a second observer settles it.
-  return std::any_of(in_view->view.members.begin(), in_view->view.members.end(), [&](const Member& member) {
-    const FailureDetector::Peer* other = detector.find(member.node.name);
-    return member.node != node && other != nullptr && other->node == member.node && detector.hears(now, member.node) &&
-           !lists(other->heartbeat, node);
+  const RankSet others = all_members(in_view->view).minus(RankSet{rank});
+  return std::any_of(others.begin(), others.end(), [&](Rank one) {
+    const FailureDetector::Peer* other = heard_of(one);
+    return other != nullptr && detector.hears(now, *other) && !lists(other->heartbeat, node);
   });
 }
 
@@ -138,25 +152,23 @@ RankSet Engine::Parts::told_to_hear(Rank rank, const FailureDetector::Peer& peer
   return known.whom;
 }
 
-std::optional<RankSet> Engine::Parts::clique() const {
+std::optional<RankSet> Engine::Parts::clique(RankSet candidates) const {
   const View& view = in_view->view;
-  const RankSet candidates = unsuspected();
   std::vector<RankSet> hears(view.size(), candidates);
   for (const Rank i : candidates) {
-    const FailureDetector::Peer* peer = i == in_view->self ? nullptr : detector.find(view.at(i).node.name);
+    const FailureDetector::Peer* peer = i == in_view->self ? nullptr : heard_of(i);
     // A member that hasn't told yet whom it hears was connected when the view was formed.
-    if (peer != nullptr && peer->node == view.at(i).node && peer->nonce != 0) hears[i.value] = told_to_hear(i, *peer);
+    if (peer != nullptr && peer->nonce != 0) hears[i.value] = told_to_hear(i, *peer);
   }
   return largest_connected(view, hears, candidates);
 }
 
 /// A set that may go on is heard, and doesn't say in this view or a later one that it doesn't hear this node.
-bool Engine::Parts::is_heard() const {
+bool Engine::Parts::is_heard(RankSet by) const {
   RankSet hearing;
-  for (const Rank rank : unsuspected()) {
-    const NodeId& node = in_view->view.at(rank).node;
-    const FailureDetector::Peer* peer = rank == in_view->self ? nullptr : detector.find(node.name);
-    const bool tells = peer != nullptr && peer->node == node && peer->heartbeat.view >= in_view->view.id;
+  for (const Rank rank : by) {
+    const FailureDetector::Peer* peer = rank == in_view->self ? nullptr : heard_of(rank);
+    const bool tells = peer != nullptr && peer->heartbeat.view >= in_view->view.id;
     if (!tells || lists(peer->heartbeat, self)) hearing.insert(rank);
   }
   return may_go_on(in_view->view, hearing);
@@ -165,11 +177,7 @@ bool Engine::Parts::is_heard() const {
 bool Engine::Parts::heard_from_primary(TimePoint since) const {
   RankSet heard{in_view->self};
   for (std::uint16_t r = 0; r < in_view->view.size(); ++r) {
-    const NodeId& node = in_view->view.members[r].node;
-    const FailureDetector::Peer* peer = detector.find(node.name);
-    if (peer != nullptr && peer->node == node && peer->heartbeat.view == in_view->view.id && detector.heard_us_since(node, since)) {
-      heard.insert(Rank{r});
-    }
+    if (told_by(Rank{r}) != nullptr && detector.heard_us_since(in_view->view.members[r].node, since)) heard.insert(Rank{r});
   }
   return may_go_on(in_view->view, heard);
 }
@@ -209,9 +217,8 @@ std::vector<NodeId> Engine::Parts::eligible_joiners(RankSet members) {
     bool mutual = asks && speaks_it && !parted_from(peer);
     for (const Rank rank : members) {
       if (!mutual || rank == in_view->self) continue;
-      const NodeId& member = in_view->view.at(rank).node;
-      const FailureDetector::Peer* other = detector.find(member.name);
-      mutual = other != nullptr && other->node == member && lists(other->heartbeat, node) && lists(peer.heartbeat, member);
+      const FailureDetector::Peer* other = heard_of(rank);
+      mutual = other != nullptr && lists(other->heartbeat, node) && lists(peer.heartbeat, other->node);
       mutual = mutual || mutant(Mutant::joiner_need_not_hear);
     }
     if (!mutual) {
@@ -256,9 +263,10 @@ void Engine::Parts::evaluate_in_view() {
     return;
   }
   if (farewell) return part();
-  const bool go_on = may_go_on(v.view, unsuspected());
+  const RankSet there = unsuspected();
+  const bool go_on = may_go_on(v.view, there);
   if (!go_on && mutant(Mutant::blocked_gives_up)) return rejoin(kept_in(v.view));
-  if (v.loaded) become(go_on && is_heard() ? ComponentState::primary : ComponentState::blocked);
+  if (v.loaded) become(go_on && is_heard(there) ? ComponentState::primary : ComponentState::blocked);
   release_held_back();
   // After a block the members come back one by one: nobody is excluded for being the last of them.
   if (go_on && was_blocked) reunion_until = now + config.suspect_after_min / 2;
@@ -272,7 +280,7 @@ void Engine::Parts::evaluate_in_view() {
   }
   give_snapshot();
   if (coordinator) return tell_coordinator_who_is_lost();
-  const auto connected = clique();
+  const auto connected = clique(there);
   // A restart formation takes nobody's word but its own ballot's: a node that doubts itself may be the one it needs. Those that are heard may be
   // enough and yet not hear each other.
   if (!go_on || !connected) {
@@ -281,7 +289,7 @@ void Engine::Parts::evaluate_in_view() {
   }
   force_until.reset();
   alone_since = now;
-  if (v.view.has_names(config.peers)) complete_at = now;
+  if (v.complete) complete_at = now;
   if (doubt_since) return;
   if (!connected->contains(v.self) || connected->front() != v.self) {
     mutual_since.clear();  // only the coordinator's own watch counts
@@ -293,7 +301,7 @@ void Engine::Parts::evaluate_in_view() {
   const bool stuck = sequencer_stuck();
   if (!joiners && !stuck && !change_needed(*connected)) return;
   std::vector<NodeId> acceptors;
-  for (const Rank rank : unsuspected()) acceptors.push_back(v.view.at(rank).node);
+  for (const Rank rank : there) acceptors.push_back(v.view.at(rank).node);
   start_ballot(std::move(acceptors), false, stuck);
 }
 
@@ -311,8 +319,8 @@ void Engine::Parts::tell_coordinator_who_is_lost() {
 bool Engine::Parts::change_needed(RankSet connected) const {
   const InView& v = *in_view;
   if ((v.wedged && !mutant(Mutant::wedge_is_no_reason)) || connected != all_members(v.view) || has_other_votes()) return true;
-  const bool may_raise = v.view.has_names(config.peers) || may_raise_without_the_missing(v.view);
-  if (v.view.newest_common_version() > v.view.version && may_raise) return true;
+  const bool newer = v.view.newest_common_version() > v.view.version;
+  if (newer && (v.complete || may_raise_without_the_missing(v.view))) return true;
   const auto is_loaded = [&](Rank rank) {
     if (rank == v.self) return v.loaded;
     const Heartbeat* told = told_by(rank);
@@ -506,7 +514,7 @@ void Engine::Parts::expire_sessions() {
 bool Engine::Parts::may_raise_without_the_missing(const View& view) const {
   const bool awaited = std::any_of(detector.peers().begin(), detector.peers().end(), [&](const auto& entry) {
     const FailureDetector::Peer& peer = entry.second;
-    return detector.hears(now, peer.node) && !view.rank_of(peer.node) && peer.speaks.newest < view.newest_common_version();
+    return detector.hears(now, peer) && !view.rank_of(peer.node) && peer.speaks.newest < view.newest_common_version();
   });
   return !awaited && now - complete_at >= config.raise_after;
 }
@@ -515,7 +523,7 @@ std::optional<std::uint16_t> Engine::Parts::foreign_version() const {
   if (in_view) return std::nullopt;
   const FailureDetector::Peer* newest = nullptr;
   for (const auto& [name, peer] : detector.peers()) {
-    if (!detector.hears(now, peer.node) || !in_a_view(peer.heartbeat.state)) continue;
+    if (!detector.hears(now, peer) || !in_a_view(peer.heartbeat.state)) continue;
     if (newest == nullptr || peer.heartbeat.view > newest->heartbeat.view) newest = &peer;
   }
   if (newest != nullptr && !config.speaks.include(newest->heartbeat.version)) return newest->heartbeat.version;
@@ -527,7 +535,7 @@ std::optional<std::uint16_t> Engine::Parts::foreign_version() const {
 std::vector<std::string> Engine::Parts::too_old_for(const View& view) const {
   std::vector<std::string> names;
   for (const auto& [name, peer] : detector.peers()) {
-    if (detector.hears(now, peer.node) && view.rank_of_name(name) && peer.speaks.newest < view.version) names.push_back(name);
+    if (detector.hears(now, peer) && view.rank_of_name(name) && peer.speaks.newest < view.version) names.push_back(name);
   }
   return names;
 }
@@ -541,7 +549,7 @@ std::string Engine::Parts::waits_for() const {
   std::vector<std::string> silent;
   for (const std::string& name : correspondents()) {
     const FailureDetector::Peer* peer = detector.find(name);
-    if (peer == nullptr || !detector.hears(now, peer->node)) silent.push_back(name);
+    if (peer == nullptr || !detector.hears(now, *peer)) silent.push_back(name);
   }
   if (in_view) {
     if (farewell) return "those that stay to install the view without this daemon";

@@ -320,15 +320,13 @@ void Engine::Parts::send_pending() {
 // ---------------------------------------------------------------- what is missing
 
 const Heartbeat* Engine::Parts::told_by(Rank rank) const {
-  const NodeId& node = in_view->view.at(rank).node;
-  const FailureDetector::Peer* peer = detector.find(node.name);
-  return peer != nullptr && peer->node == node && peer->heartbeat.view == in_view->view.id ? &peer->heartbeat : nullptr;
+  const FailureDetector::Peer* peer = heard_of(rank);
+  return peer != nullptr && peer->heartbeat.view == in_view->view.id ? &peer->heartbeat : nullptr;
 }
 
 Duration Engine::Parts::silence(Rank rank) const {
-  const NodeId& node = in_view->view.at(rank).node;
-  const FailureDetector::Peer* peer = detector.find(node.name);
-  return peer != nullptr && peer->node == node ? now - peer->last_heard : Duration::max();
+  const FailureDetector::Peer* peer = heard_of(rank);
+  return peer != nullptr ? now - peer->last_heard : Duration::max();
 }
 
 /// `first` should have it. Others are asked when it was asked in vain, and at once when nothing came from it since this is missing: most

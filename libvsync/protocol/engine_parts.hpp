@@ -79,6 +79,7 @@ struct InView {
   const Rank self;
   bool wedged = false;
   bool loaded = false;
+  bool complete = false;                   ///< all configured names are in it
   std::vector<LaneReplica> lanes;
   std::vector<FifoNumbers> fifo;           ///< by lane
   std::vector<LaneAudit> audits;           ///< by lane
@@ -121,6 +122,12 @@ struct InView {
   };
   std::vector<std::vector<Lag>> lag;            ///< by lane, by member
   std::vector<Hears> hears;                     ///< by member
+  /// What the failure detector knows by the name of a member, looked up anew when it has forgotten somebody.
+  struct Known {
+    const FailureDetector::Peer* peer = nullptr;
+    std::uint64_t forgotten = 0;
+  };
+  std::vector<Known> known;                     ///< by member
   std::size_t own_records = 0;                  ///< directory records of this node that are not delivered yet
   RankSet congested;                            ///< members that ask publishers to wait
   bool ack_wanted = false;
@@ -185,6 +192,7 @@ struct Engine::Parts {
   std::vector<Outcomes> outcomes;  ///< by lane
   std::unique_ptr<InView> in_view;
   std::optional<Coordinator> coordinator;
+  WriteToken own_promise = 0;             ///< of the coordinator's ballot
   std::optional<Forming> forming;
   std::optional<FirstView> first_view;
   bool bootstrap_wanted = false;
@@ -270,6 +278,7 @@ struct Engine::Parts {
   void dispatch(const Frame& frame);
   void emit(Event event) { out.events.push_back(std::move(event)); }
   void send(const NodeId& to, Body body, bool bulk = false);
+  [[nodiscard]] bool is_written(WriteToken token) const;
   void send_after(WriteToken token, const NodeId& to, Body body);
   /// To every other member of the view; without witnesses when it is about payload.
   void broadcast(Body body, bool bulk, bool payload_holders_only);
@@ -442,10 +451,12 @@ struct Engine::Parts {
   [[nodiscard]] std::vector<Heard> heard() const;
   void heed_lease(const NodeId& from, const Heartbeat& heartbeat);
   [[nodiscard]] Duration heartbeat_interval() const;
-  [[nodiscard]] std::optional<RankSet> clique() const;
+  [[nodiscard]] std::optional<RankSet> clique(RankSet candidates) const;
   [[nodiscard]] RankSet told_to_hear(Rank rank, const FailureDetector::Peer& peer) const;
-  [[nodiscard]] bool is_heard() const;
+  [[nodiscard]] bool is_heard(RankSet by) const;
   [[nodiscard]] std::optional<RankSet> connected_of(const View& view, const std::vector<NodeId>& nodes) const;
+  [[nodiscard]] const FailureDetector::Peer* named_like(Rank rank) const;
+  [[nodiscard]] const FailureDetector::Peer* heard_of(Rank rank) const;
   [[nodiscard]] bool suspected(Rank rank) const;
   void note_exclusion(const std::string& name);
   [[nodiscard]] std::uint32_t recent_exclusions(const std::string& name) const;

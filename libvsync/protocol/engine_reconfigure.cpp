@@ -30,7 +30,10 @@ void Engine::Parts::reconfigure(Config wanted) {
   // A formation under way is the former peers'.
   if (wanted.peers != config.peers) forming.reset();
   config = std::move(wanted);
-  if (in_view) in_view->leases = std::max(in_view->leases, config.lease);
+  if (in_view) {
+    in_view->leases = std::max(in_view->leases, config.lease);
+    in_view->complete = in_view->view.has_names(config.peers);
+  }
   forget_strangers();
 }
 
@@ -56,7 +59,7 @@ std::vector<std::string> Engine::Parts::correspondents() const {
   for (std::string& name : unconfigured_members()) all.push_back(std::move(name));
   for (const auto& [name, peer] : detector.peers()) {
     // It has left, and needs to hear that the others have gone on without it.
-    const bool leaves = peer.heartbeat.leaving && detector.hears(now, peer.node);
+    const bool leaves = peer.heartbeat.leaving && detector.hears(now, peer);
     if (leaves && !names(all, name)) all.push_back(name);
   }
   return all;

@@ -139,7 +139,7 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
   plan.patience = config.suspect_after_min;
   for (const auto& [name, peer] : detector.peers()) {
     if (peer.heartbeat.view == view.id) round = std::max(round, peer.heartbeat.promised.round);
-    if (detector.hears(now, peer.node)) plan.patience = std::max(plan.patience, detector.timeout(peer));
+    if (detector.hears(now, peer)) plan.patience = std::max(plan.patience, detector.timeout(peer));
   }
   // Disks may be slower than T: more is granted where somebody is back that was left out, and twice as much each time a ballot has failed
   // for want of an answer (Dwork, Lynch, Stockmeyer 1988: an unknown bound is found by raising the guess), up to where a disk is taken for hung.
@@ -151,7 +151,7 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
   plan.restart = restart;
   plan.acceptors = std::move(acceptors);
   if (in_view && !restart) {
-    if (const auto members = clique()) plan.joiners = eligible_joiners(*members);
+    if (const auto members = clique(unsuspected())) plan.joiners = eligible_joiners(*members);
   }
   if (in_view) {
     for (const LaneReplica& lane : in_view->lanes) plan.sequencers.push_back(lane.order().sequencer());
@@ -162,12 +162,11 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
   plan.random = random.next();
   plan.raise = may_raise_without_the_missing(view);
   plan.forced = std::move(forced);
-  // A coordinator promises first: after a crash its successor must not use the same ballot for something else.
   disk.promised = plan.ballot;
   wedge();
-  const WriteToken token = persist();
-  coordinator.emplace(config, std::move(plan), now);
-  for (Coordinator::Send& send_it : coordinator->take()) send_after(token, send_it.to, std::move(send_it.body));
+  own_promise = persist();
+  coordinator.emplace(config, std::move(plan));
+  if (is_written(own_promise)) coordinator->on_promised(now);
 }
 
 void Engine::Parts::drive_coordinator() {
@@ -277,6 +276,7 @@ void Engine::Parts::withdraw_answers() {
 
 void Engine::Parts::bind(const View& later) {
   withdraw_answers();
+  coordinator.reset();  // the view that it would end has ended
   if (log_has_cut_before(later)) {
     if (disk.installed) settle_log(disk.installed->id, later.formed_in);
     disk.log_reaches = later.id;
@@ -394,11 +394,13 @@ void Engine::Parts::install(const View& next, bool restart, bool state_kept) {
   fresh->unstored.resize(outcomes.size());
   fresh->lag.assign(outcomes.size(), std::vector<InView::Lag>(next.size(), InView::Lag{Seq{}, now}));
   fresh->hears.resize(next.size());
+  fresh->known.resize(next.size());
   fresh->order_progress.assign(outcomes.size(), now);
   fresh->order_seen.resize(outcomes.size());
   fresh->busier.resize(outcomes.size());
   fresh->load_looked = now;
   fresh->loaded = next.at(own).loaded;
+  fresh->complete = next.has_names(config.peers);
   fresh->installed_by.insert(own);
   fresh->installed_at = now;
   fresh->leases = config.lease;

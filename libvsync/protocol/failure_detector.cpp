@@ -75,7 +75,7 @@ Duration FailureDetector::timeout(const Peer& peer) const {
 
 bool FailureDetector::hears(TimePoint now, const NodeId& node) const {
   const Peer* peer = find(node.name);
-  return peer != nullptr && peer->node == node && !peer->refused && now - peer->last_heard < timeout(*peer);
+  return peer != nullptr && peer->node == node && hears(now, *peer);
 }
 
 bool FailureDetector::refused(const NodeId& node) const {
@@ -103,7 +103,7 @@ std::vector<Heard> FailureDetector::report(TimePoint now) const {
   for (const auto& [name, peer] : peers_) {
     if (peer.refused) {
       out.push_back({peer.node, 0, true});
-    } else if (hears(now, peer.node)) {
+    } else if (hears(now, peer)) {
       out.push_back({peer.node, peer.nonce, false});
     }
   }

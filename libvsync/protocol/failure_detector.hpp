@@ -46,17 +46,20 @@ class FailureDetector {
   /// Any frame of `node`. False: it is of an older incarnation than the newest seen, and must be dropped.
   bool heard(TimePoint now, const NodeId& node);
   void on_heartbeat(TimePoint now, const NodeId& self, const Frame& frame, const Heartbeat& heartbeat);
-  void forget(const std::string& name) { peers_.erase(name); }
+  void forget(const std::string& name) { forgotten_ += peers_.erase(name); }
   /// True when the evidence changed.
   bool on_link(TimePoint now, const std::string& name, LinkState state);
 
   /// Heard within its timeout, and not gone.
   [[nodiscard]] bool hears(TimePoint now, const NodeId& node) const;
+  [[nodiscard]] bool hears(TimePoint now, const Peer& peer) const { return !peer.refused && now - peer.last_heard < timeout(peer); }
   /// Its process is proved gone: by a higher incarnation, or its host's refusal (as seen from here).
   [[nodiscard]] bool gone(const NodeId& node) const;
   [[nodiscard]] bool refused(const NodeId& node) const;
-  /// The peer by name, if anything was ever heard of it.
+  /// The peer by name, if anything was ever heard of it. Good until a peer is forgotten.
   [[nodiscard]] const Peer* find(const std::string& name) const;
+  /// How many were.
+  [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
   [[nodiscard]] const std::map<std::string, Peer>& peers() const { return peers_; }
   /// T in force for this peer.
   [[nodiscard]] Duration timeout(const Peer& peer) const;
@@ -68,6 +71,7 @@ class FailureDetector {
  private:
   const Config* config_;
   std::map<std::string, Peer> peers_;
+  std::uint64_t forgotten_ = 0;
   std::optional<TimePoint> last_advance_;
 };
 

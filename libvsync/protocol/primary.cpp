@@ -69,7 +69,6 @@ class CliqueSearch {
   }
 
   std::optional<RankSet> run(RankSet candidates) {
-    if (all_meet(candidates)) return may_go_on(view_, candidates) ? std::optional(candidates) : std::nullopt;
     for (Rank first : candidates) take_if_best(greedy_clique(first));
     extend({}, candidates, {});
     return best_;
@@ -81,13 +80,6 @@ class CliqueSearch {
 
   static bool reports(std::span<const RankSet> hears, Rank who, Rank whom) {
     return who.value < hears.size() && hears[who.value].contains(whom);
-  }
-
-  /// The usual case, and then nothing is to be searched.
-  [[nodiscard]] bool all_meet(RankSet candidates) const {
-    return std::all_of(candidates.begin(), candidates.end(), [&](Rank rank) {
-      return (neighbours_[rank.value] | RankSet{rank}).contains(candidates);
-    });
   }
 
   /// A good first bound, and the answer where the search stops early.
@@ -157,6 +149,11 @@ class CliqueSearch {
 
 std::optional<RankSet> largest_connected(const View& view, std::span<const RankSet> hears, RankSet candidates) {
   const RankSet present = candidates & all_members(view);
+  // The usual case, and then nothing is to be searched.
+  const bool all_meet = std::all_of(present.begin(), present.end(), [&](Rank rank) {
+    return rank.value < hears.size() && (hears[rank.value] | RankSet{rank}).contains(present);
+  });
+  if (all_meet) return may_go_on(view, present) ? std::optional(present) : std::nullopt;
   return CliqueSearch(view, hears, present).run(present);
 }
 

@@ -194,6 +194,7 @@ void Node::drain() {
   });
   if (epoch_begins) note_log();
   judge_lease();
+  judge_promise();
   for (protocol::Write& write : outbox_.writes) disk_.under_way.push_back(std::move(write));
   if (!writing_) write_next();
   for (const protocol::Outgoing& outgoing : outbox_.frames) around_.send(host_, outgoing);
@@ -216,6 +217,17 @@ void Node::judge_lease() {
   const auto rank = view_ ? view_->rank_of(engine_->self()) : std::nullopt;
   if (!delivers || !rank || local(around_.schedule.now()) - last_received_ <= longest_lease_) return;
   around_.ordered_alone = around_.ordered_alone || !checker::may_go_on(*view_, {*rank});
+}
+
+// After a crash a coordinator must not use a ballot for another value that somebody has answered.
+void Node::judge_promise() {
+  for (const protocol::Outgoing& outgoing : outbox_.frames) {
+    const auto* prepare = std::get_if<protocol::Prepare>(&outgoing.frame->body);
+    if (prepare == nullptr) continue;
+    const auto& stored = disk_.stored;
+    const bool promised = stored && stored->installed && stored->installed->id == prepare->view.id && stored->promised >= prepare->ballot;
+    around_.asked_unpromised = around_.asked_unpromised || !promised;
+  }
 }
 
 void Node::note_log() {

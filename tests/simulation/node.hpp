@@ -41,6 +41,7 @@ struct Surroundings {
   std::function<void(Host)> looks = nullptr;  ///< after each input of a node, if somebody wants to know
   std::uint64_t inputs = 0;  ///< of all engines together
   bool drain_stuck = false;  ///< an engine asked for ticks without end
+  bool asked_unpromised = false; ///< an engine asked for answers to a ballot that its disk didn't know yet
   bool ordered_alone = false;    ///< an engine handed something out though it had heard nobody for longer than its lease
   bool window_exceeded = false;  ///< an engine took a publish though as much as its window allows was unstable
 };
@@ -97,6 +98,7 @@ class Node {
   [[nodiscard]] std::size_t group() const;
   void arm();
   void judge_lease();
+  void judge_promise();
   [[nodiscard]] protocol::TimePoint local(protocol::TimePoint world) const;
   [[nodiscard]] protocol::TimePoint world(protocol::TimePoint local) const;
 

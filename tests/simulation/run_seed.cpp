@@ -239,6 +239,9 @@ RunResult run_seed(const SwarmOptions& options, std::uint64_t seed, Judging judg
   if (world.stuck() && result.violations.empty()) {
     result.violations.push_back({"progress", "an engine asks for ticks at one moment without end"});
   }
+  if (world.asked_unpromised()) {
+    result.violations.push_back({"promises_before_it_asks", "a coordinator asked for answers to a ballot that its disk didn't know yet"});
+  }
   if (world.ordered_alone()) result.violations.push_back({"orders_under_a_lease", "a node that had heard nobody for longer than its lease handed something out"});
   if (world.window_exceeded()) result.violations.push_back({"window_is_kept", "a publish was taken though the window was full"});
   for (Node& node : world.nodes()) node.note_log();

@@ -83,6 +83,7 @@ class World : private Hosts {
   [[nodiscard]] std::deque<Session>& sessions() { return sessions_; }
   [[nodiscard]] std::uint64_t inputs() const { return around_.inputs; }
   [[nodiscard]] bool stuck() const { return around_.drain_stuck; }
+  [[nodiscard]] bool asked_unpromised() const { return around_.asked_unpromised; }
   [[nodiscard]] bool ordered_alone() const { return around_.ordered_alone; }
   [[nodiscard]] bool window_exceeded() const { return around_.window_exceeded; }
   [[nodiscard]] const std::array<std::uint64_t, fault_kinds>& faults_done() const { return faults_done_; }

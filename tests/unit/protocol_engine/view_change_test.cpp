@@ -117,6 +117,24 @@ TEST(SlowDisks, DelayAViewChangeAndDoNotPreventIt) {
   EXPECT_TRUE(cluster.run_until([&] { return cluster.settled({"a", "b"}); }));
 }
 
+TEST(SlowDisks, ACoordinatorAsksForNothingThatItHasNotPromisedOnDisk) {
+  Cluster cluster(abc);
+  cluster.write_delay = 500ms;
+  cluster.start_all();
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.settled(abc); }));
+  std::size_t asked = 0;
+  cluster.drop = [&](const std::string& from, const std::string&, const Frame& frame) {
+    const auto* prepare = std::get_if<Prepare>(&frame.body);
+    if (prepare == nullptr) return false;
+    ++asked;
+    EXPECT_GE(cluster.disk(from).promised, prepare->ballot);
+    return false;
+  };
+  cluster.crash("c");
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.settled({"a", "b"}); }));
+  EXPECT_GT(asked, 0u);
+}
+
 struct Four : Settled {
   Four() : Settled({"a", "b", "c", "d"}) {}
 };

@@ -25,7 +25,8 @@ struct Ballots : testing::Test {
     for (const std::string& name : joiners) plan.joiners.push_back(node(name));
     plan.sequencers = {Rank{0}};
     plan.patience = 600ms;
-    coordinator.emplace(config, std::move(plan), t);
+    coordinator.emplace(config, std::move(plan));
+    coordinator->on_promised(t);
   }
   void answer(const std::string& name, const std::function<void(Answer&)>& change = nullptr) {
     Answer given;
@@ -69,6 +70,22 @@ TEST_F(Ballots, GoFromAnswersOverTheFetchToAcceptance) {
   accepted("c");
   EXPECT_EQ(coordinator->step(), Step::chosen);
   EXPECT_EQ(names_of(coordinator->value().next), (Names{"a", "b", "c"}));
+}
+
+TEST_F(Ballots, AskForNothingBeforeTheirPromiseIsOnDisk) {
+  Coordinator::Plan plan;
+  plan.view = view_of({"a"});
+  plan.ballot = ballot;
+  plan.acceptors = {node("a")};
+  Coordinator late(config, std::move(plan));
+  late.on_tick(t + 1h);
+  EXPECT_THAT(late.take(), IsEmpty());
+  EXPECT_EQ(late.step(), Step::promise);
+  EXPECT_EQ(late.deadline(), TimePoint::max());
+  late.on_promised(t + 1h);
+  EXPECT_EQ(late.take().size(), 1u);
+  late.on_promised(t + 2h);
+  EXPECT_THAT(late.take(), IsEmpty()) << "once";
 }
 
 TEST_F(Ballots, ARepeatedAcceptanceCountsOnce) {
