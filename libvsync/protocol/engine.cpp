@@ -216,6 +216,7 @@ void Engine::Parts::heartbeat() {
   if (in_view) beat.version = in_view->view.version;
   beat.promised = disk.promised;
   beat.loaded = in_view && in_view->loaded;
+  beat.view_is_uniform = in_view && is_uniform_set(in_view->view, in_view->installed_by);
   beat.leaving = asks_to_leave();
   beat.congested = asks_to_wait();
   beat.disk_hangs = disk_hangs();

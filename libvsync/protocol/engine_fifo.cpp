@@ -26,9 +26,12 @@ void Engine::Parts::hand_out_ahead(Lane lane_id) {
       const Session* session = directory.session(next->session);
       if (session == nullptr || session->node != publisher) break;
       const Chunk chunk = *next;
-      lane.hand_out_ahead(Rank{r}, chunk);
+      const FifoNumbers& numbers = in_view->fifo[lane_id.value];
       const std::uint64_t last_n = directory.delivered().last_n(chunk.session, lane_id);
-      hand_out_fifo(behind, publisher, chunk, in_view->fifo[lane_id.value].handed_out(chunk, last_n));
+      // Between two messages of one home the session may have published elsewhere: it went there and came back behind what is ordered here.
+      if (!numbers.follows(chunk, last_n)) break;
+      lane.hand_out_ahead(Rank{r}, chunk);
+      hand_out_fifo(behind, publisher, chunk, numbers.handed_out(chunk, last_n));
     }
   }
 }

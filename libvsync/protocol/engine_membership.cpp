@@ -467,17 +467,18 @@ bool Engine::Parts::asks_to_leave() const {
 }
 
 /// The next view is decided without this node, whose vote those that stay may still need to learn it: it goes once enough of them have
-/// installed it.
+/// installed it. Each tells what it knows of all: those that this node can't hear have nothing to learn from it.
 void Engine::Parts::part() {
   const View& next = farewell->value.next;
   RankSet installed;
-  bool succeeded = false;  // who installs a later one has it from a set of `next` that may go on
+  bool enough = false;
   for (const auto& [name, peer] : detector.peers()) {
     if (!in_a_view(peer.heartbeat.state) || peer.heartbeat.view < next.id) continue;
-    succeeded = succeeded || peer.heartbeat.view > next.id;
+    // Who installs a later one has it from a set of `next` that may go on.
+    enough = enough || peer.heartbeat.view > next.id || peer.heartbeat.view_is_uniform;
     if (const auto rank = next.rank_of(peer.node)) installed.insert(*rank);
   }
-  left = succeeded || is_uniform_set(next, installed);
+  left = enough || is_uniform_set(next, installed);
 }
 
 void Engine::Parts::expire_sessions() {

@@ -4,10 +4,17 @@
 
 namespace vsync::protocol {
 
-std::uint32_t FifoNumbers::handed_out(const Chunk& chunk, std::uint64_t last_n) const {
-  if (const auto found = sessions_.find(chunk.session); found != sessions_.end()) last_n = std::max(last_n, found->second.last_n);
-  if (last_n < chunk.first_n) return 0;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(last_n - chunk.first_n + 1, chunk.count));
+std::uint64_t FifoNumbers::last_n(SessionId session, std::uint64_t ordered) const {
+  const auto found = sessions_.find(session);
+  return found == sessions_.end() ? ordered : std::max(ordered, found->second.last_n);
+}
+
+bool FifoNumbers::follows(const Chunk& chunk, std::uint64_t ordered) const { return chunk.first_n <= last_n(chunk.session, ordered) + 1; }
+
+std::uint32_t FifoNumbers::handed_out(const Chunk& chunk, std::uint64_t ordered) const {
+  const std::uint64_t last = last_n(chunk.session, ordered);
+  if (last < chunk.first_n) return 0;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(last - chunk.first_n + 1, chunk.count));
 }
 
 void FifoNumbers::hand_out(const Chunk& chunk) {

@@ -22,8 +22,10 @@ class FifoNumbers {
   /// Sessions that moved and ended in this view, and are remembered: the latest ones. They are the same at all members.
   static constexpr std::size_t ended_max = 1024;
 
-  /// How many of `chunk`'s first messages were handed out before, if the order has delivered the session's messages up to `last_n`.
-  [[nodiscard]] std::uint32_t handed_out(const Chunk& chunk, std::uint64_t last_n = 0) const;
+  /// How many of `chunk`'s first messages were handed out before, if the order has delivered the session's messages up to `ordered`.
+  [[nodiscard]] std::uint32_t handed_out(const Chunk& chunk, std::uint64_t ordered = 0) const;
+  /// Nothing of the session is missing before `chunk`, by its numbers; likewise.
+  [[nodiscard]] bool follows(const Chunk& chunk, std::uint64_t ordered) const;
   /// All of `chunk` is handed out.
   void hand_out(const Chunk& chunk);
   /// The order has delivered the session's messages up to `last_n`, which its table remembers.
@@ -43,6 +45,9 @@ class FifoNumbers {
     bool moved = false;
     bool ended = false;
   };
+  /// The highest that was handed out or delivered.
+  [[nodiscard]] std::uint64_t last_n(SessionId session, std::uint64_t ordered) const;
+
   std::map<SessionId, Numbers> sessions_;  ///< with something handed out ahead of its place, or moved
   std::deque<SessionId> ended_;            ///< oldest first
 };

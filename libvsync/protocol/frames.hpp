@@ -136,6 +136,7 @@ struct Heartbeat {
   bool loaded = false;
   bool leaving = false;
   bool congested = false;             ///< asks all publishers to wait: its applications read more slowly than others publish
+  bool view_is_uniform = false;       ///< so many members have installed `view` that nobody can go on without one of them
   bool disk_hangs = false;            ///< no write of its has ended for `lag_exclude_after`
   bool witness = false;
   /// The sender orders so long on an echo of this heartbeat, and so needs two of these intervals of everybody's heartbeats in that time.

@@ -194,6 +194,7 @@ struct Heartbeat {
   forced @17 :List(Forced);   # in the history of `view`
   leaseNs @18 :UInt64;        # the sender orders so long on an echo of this; at most an hour
   diskHangs @19 :Bool;        # no write of its has ended for `lag_exclude_after_ms`
+  viewIsUniform @20 :Bool;    # so many members have installed `view` that nobody can go on without one of them
 }
 
 # The digest of everything that the sender has delivered up to and with position `last`. Members whose digests differ at one position

@@ -120,6 +120,7 @@ void write(peer_schema::Heartbeat::Builder out, const protocol::Heartbeat& heart
   out.setLeaving(heartbeat.leaving);
   out.setCongested(heartbeat.congested);
   out.setDiskHangs(heartbeat.disk_hangs);
+  out.setViewIsUniform(heartbeat.view_is_uniform);
   out.setWitness(heartbeat.witness);
   out.setWeight(heartbeat.weight);
   out.setLeaseNs(in_nanoseconds(heartbeat.lease));
@@ -149,6 +150,7 @@ protocol::Heartbeat read(peer_schema::Heartbeat::Reader in) {
   heartbeat.leaving = in.getLeaving();
   heartbeat.congested = in.getCongested();
   heartbeat.disk_hangs = in.getDiskHangs();
+  heartbeat.view_is_uniform = in.getViewIsUniform();
   heartbeat.witness = in.getWitness();
   heartbeat.weight = in.getWeight();
   heartbeat.lease = read_lease(in.getLeaseNs(), "heartbeat: lease");

@@ -19,7 +19,8 @@ constexpr std::uint32_t patience_max = 12;  ///< acts without an answer before i
 constexpr std::size_t unresolved_max = 24;  ///< runs; not more than the directory keeps for retries
 }  // namespace
 
-Session::Session(std::size_t index, const SwarmOptions& options, Random random) : index_(index), options_(options), random_(random) {
+Session::Session(std::size_t index, const SwarmOptions& options, Random random)
+    : index_(index), options_(options), random_(random), homing_(random.next() ^ 0x686f6d69'6e670000) {
   renew();
 }
 
@@ -29,6 +30,7 @@ void Session::renew() {
   application_ = "app" + std::to_string(index_ + 1);
   state_ = State::away;
   home_.reset();
+  back_to_.reset();
   spoke_ = false;
   next_n_ = 1;
   unresolved_.clear();
@@ -90,6 +92,7 @@ void Session::act(std::deque<Node>& nodes, bool publishing) {
     if (++patience_ > patience_max) detach();
     return;
   }
+  if (publishing && back_to_ && homing_.chance(500)) return go_back();
   if (publishing && random_.chance(options_.move_permille)) return move(nodes);
   if (publishing && random_.chance(options_.end_permille)) return end(nodes);
   if (publishing && random_.chance(options_.group_permille)) change_groups(nodes);
@@ -170,9 +173,16 @@ void Session::change_groups(std::deque<Node>& nodes) {
 void Session::move(std::deque<Node>& nodes) {
   // The daemon that it leaves may take the end of the connection for the end of the application.
   if (random_.chance(300)) nodes[*home_].submit({protocol::CloseSession{id_, protocol::LeaveReason::crashed}});
+  if (homing_.chance(300)) back_to_ = home_;
   detach();
   ++counts_.moved;
   choose_home(nodes);
+}
+
+// A daemon that hasn't noticed yet that the session was elsewhere has it still.
+void Session::go_back() {
+  detach();
+  attach(*std::exchange(back_to_, std::nullopt));
 }
 
 void Session::end(std::deque<Node>& nodes) {

@@ -71,17 +71,20 @@ class Session {
   void publish_burst();
   void change_groups(std::deque<Node>& nodes);
   void move(std::deque<Node>& nodes);
+  void go_back();
   void end(std::deque<Node>& nodes);
   void resolved(const protocol::Resolved& resolved);
 
   std::size_t index_;
   const SwarmOptions& options_;
   Random random_;
+  Random homing_;
   protocol::SessionId id_;
   std::string application_;
   std::uint64_t lives_ = 0;
   State state_ = State::away;
   std::optional<Host> home_;
+  std::optional<Host> back_to_;  ///< from a short visit elsewhere
   std::uint32_t patience_ = 0;
   bool wait_for_writable_ = false;
   bool spoke_ = false;  ///< some daemon has taken a publish of it

@@ -250,8 +250,8 @@ bool only_holder(const protocol::Status& status) {
 std::string World::unsettled(Host host, const protocol::View& view) const {
   const Node& node = nodes_[host];
   const protocol::Status status = node.engine().status();
-  // Who has the only copy of the state stays until somebody else has it; and a standing fault may keep everybody else away.
-  if (node.leaving() && !(standing_ && only_holder(status))) return node.name() + " is leaving";
+  // Who has the only copy of the state stays until somebody else has it; all others may be witnesses, or a standing fault keeps them away.
+  if (node.leaving() && !only_holder(status)) return node.name() + " is leaving";
   if (status.component != protocol::ComponentState::primary || !status.view) return node.name() + " is not primary: " + status.waits_for;
   if (status.node_state != protocol::NodeState::operational) return node.name() + " is wedged: " + status.waits_for;
   if (view != *status.view) return node.name() + " is in another view";

@@ -71,6 +71,25 @@ TEST_F(Fifo, ARetryThroughAnotherDaemonIsNotHandedOutAgain) {
   }
 }
 
+// c doesn't know yet that session 3 was at b in between, and with it nobody whose order is as late.
+TEST_F(Fifo, OfASessionThatCameBackUnnoticedWaitsForWhatItPublishedElsewhere) {
+  ASSERT_TRUE(cluster.publish("c", 3, 1, 1, Level::fifo));
+  ASSERT_TRUE(cluster.run_until([&] { return !cluster.all<Resolved>("c").empty(); }));
+  cluster.drop = [](const std::string&, const std::string& to, const Frame& frame) { return to == "c" && is<Order>(frame); };
+  cluster.open_session("b", 3);
+  cluster.run_for(20ms);
+  ASSERT_TRUE(cluster.publish("b", 3, 2, 1, Level::fifo));
+  cluster.run_for(20ms);
+  ASSERT_TRUE(cluster.publish("c", 3, 3, 1, Level::fifo));
+  cluster.run_for(20ms);
+  EXPECT_THAT(cluster.delivered("c"), ElementsAre("3:1"));
+  cluster.drop = nullptr;
+  for (const std::string& node : abc) {
+    ASSERT_TRUE(delivers(node, 3)) << node;
+    EXPECT_THAT(cluster.delivered(node), ElementsAre("3:1", "3:2", "3:3")) << node;
+  }
+}
+
 TEST_F(Fifo, WhoGoesOnTogetherGetsTheSameBeforeTheNextView) {
   cluster.drop = [](const std::string& from, const std::string& to, const Frame& frame) {
     return is<Order>(frame) || (from == "b" && to == "c" && is<Data>(frame));

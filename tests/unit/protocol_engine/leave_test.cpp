@@ -11,6 +11,10 @@ struct Leave : Settled {
   Leave() : Settled({"a", "b"}) {}
 };
 
+struct LeaveOfThree : Settled {
+  LeaveOfThree() : Settled(abc) {}
+};
+
 TEST_F(Leave, WaitsUntilThoseThatStayHaveTheNextView) {
   int lost = 3;
   cluster.drop = [&](const std::string& from, const std::string&, const Frame& frame) {
@@ -38,6 +42,17 @@ TEST_F(Leave, OfAllAtOnceEnds) {
   cluster.leave("a");
   cluster.leave("b");
   EXPECT_TRUE(cluster.run_until([&] { return cluster.at("a").left() && cluster.at("b").left(); }));
+}
+
+// a, without which b could not be sure, is cut off from c when it has decided.
+TEST_F(LeaveOfThree, EndsWhereOneThatStaysTellsOfThoseThatAreNotHeard) {
+  cluster.drop = [&](const std::string& from, const std::string& to, const Frame& frame) {
+    if (from == "a" && to == "c" && is<Decided>(frame)) cluster.cut("a", "c");
+    return false;
+  };
+  cluster.leave("c");
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.at("c").left(); }));
+  EXPECT_TRUE(settled({"a", "b"}));
 }
 
 TEST_F(Leave, ShowsTheNextViewToARestartedNameThatMissedIt) {

@@ -29,6 +29,17 @@ TEST(FifoNumbers, WhatTheOrderHasDeliveredCountsToo) {
   EXPECT_EQ(numbers.handed_out(of_session(5, 3), 6), 2u);
 }
 
+TEST(FifoNumbers, WhatIsMissingBeforeAMessageIsTold) {
+  FifoNumbers numbers;
+  EXPECT_TRUE(numbers.follows(of_session(1, 1), 0));
+  EXPECT_FALSE(numbers.follows(of_session(2, 1), 0));
+  EXPECT_TRUE(numbers.follows(of_session(8, 2), 7));
+  EXPECT_TRUE(numbers.follows(of_session(5, 9), 7)) << "a retry";
+  numbers.hand_out(of_session(8, 2));
+  EXPECT_TRUE(numbers.follows(of_session(10, 1), 7));
+  EXPECT_FALSE(numbers.follows(of_session(11, 1), 7));
+}
+
 TEST(FifoNumbers, TheTableOfTheOrderTakesOverBehindTheSamePlace) {
   FifoNumbers numbers;
   numbers.hand_out(of_session(1, 5));

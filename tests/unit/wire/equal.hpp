@@ -10,8 +10,8 @@
 namespace vsync::wire::test {
 
 inline auto fields(const protocol::Heartbeat& b) {
-  return std::tie(b.nonce, b.state, b.view, b.version, b.forced, b.promised, b.loaded, b.leaving, b.congested, b.disk_hangs, b.witness, b.weight, b.peers_digest, b.former, b.heard, b.lanes,
-                  b.relay, b.audit, b.lease);
+  return std::tie(b.nonce, b.state, b.view, b.version, b.forced, b.promised, b.loaded, b.leaving, b.congested, b.view_is_uniform,
+                  b.disk_hangs, b.witness, b.weight, b.peers_digest, b.former, b.heard, b.lanes, b.relay, b.audit, b.lease);
 }
 inline auto fields(const protocol::Order& b) { return std::tie(b.view, b.lane, b.term, b.first, b.runs, b.hand_off, b.ordered_at); }
 inline auto fields(const protocol::Ack& b) { return std::tie(b.view, b.congested, b.lanes); }

@@ -115,6 +115,7 @@ Heartbeat heartbeat(Random& random) {
                       .loaded = random.coin(),
                       .leaving = random.coin(),
                       .congested = random.coin(),
+                      .view_is_uniform = random.coin(),
                       .disk_hangs = random.coin(),
                       .witness = random.coin(),
                       .weight = u32(random),
