@@ -42,6 +42,7 @@ void SessionQueue::hold(Parcel parcel, bool windowed, protocol::Position last) {
 void SessionQueue::push_behind(Parcel parcel) {
   if (held_.empty()) return push(std::move(parcel), true);
   hold(std::move(parcel), true, held_.back().last);
+  held_.back().confirmed_by_nothing = true;
 }
 
 void SessionQueue::release(protocol::Position up_to) {
@@ -62,10 +63,11 @@ void SessionQueue::release_all() {
 }
 
 void SessionQueue::drop_held_beyond(protocol::Position last_common) {
-  while (!held_.empty() && held_.back().last > last_common) {
-    waiting_bytes_ -= held_.back().charge();
-    held_.pop_back();
-  }
+  std::erase_if(held_, [&](const Item& item) {
+    const bool in_vain = item.last > last_common || item.confirmed_by_nothing;
+    if (in_vain) waiting_bytes_ -= item.charge();
+    return in_vain;
+  });
 }
 
 void SessionQueue::push_replay(Replay replay, ReplaySource& source) {

@@ -45,7 +45,8 @@ class SessionQueue {
   /// Everything up to `up_to` is confirmed: it goes on.
   void release(protocol::Position up_to);
   void release_all();
-  /// What lies beyond `last_common` will never be confirmed.
+  /// What lies beyond `last_common` will never be confirmed. What nothing confirms crosses no such point either: its publisher sends it
+  /// again if it has no place in the common order.
   void drop_held_beyond(protocol::Position last_common);
   [[nodiscard]] bool holding() const { return !held_.empty(); }
 
@@ -78,6 +79,7 @@ class SessionQueue {
     Parcel parcel;
     bool windowed = false;
     protocol::Position last{};
+    bool confirmed_by_nothing = false;
     std::unique_ptr<Replay> replay{};  ///< instead of a parcel
     ReplaySource* source = nullptr;
     [[nodiscard]] std::uint64_t charge() const { return parcel.bytes() + item_bytes; }

@@ -2,18 +2,27 @@
 """Bad input on both sockets of a running daemon ends that session with an error, and nothing else."""
 
 import contextlib
+import json
 import os
 import random
+import resource
+import select
 import socket
+import statistics
 import struct
+import subprocess
 import unittest
 from pathlib import Path
 
 import zmtp
-from support import EVENT_WITHIN_S, SANITIZED, ClusterTest, wait_until
+from support import EVENT_WITHIN_S, SANITIZED, ClusterTest, count, figure, say, wait_until
 
-MUTATIONS = 2000 if SANITIZED else 10000
+MUTATIONS = 2000 if SANITIZED else figure(10_000, 150_000)
+FORGED_HANDSHAKES = figure(500, 20_000)
 STORM = 500
+TURNS = figure(0, 5)  # of each kind, in which a latency is measured
+P99_RISES_TO = 2
+HALF_OPEN = figure(500, 5000)  # on each of the two sockets
 MEMORY_GROWTH_MAX = (256 if SANITIZED else 64) << 20
 
 
@@ -30,6 +39,10 @@ class BadInput(ClusterTest):
         self.honest.wait_count(50)
         self.pid = self.cluster.pid("a")
         self.memory = resident_bytes(self.pid)
+        seed = random.randrange(1 << 32)
+        self.rng = random.Random(seed)
+        self.mutated = 0
+        print(f"seed {seed}")
 
     def assert_unharmed(self):
         """The daemon lives, in the same view, and honest applications lost nothing."""
@@ -47,6 +60,7 @@ class BadInput(ClusterTest):
     def assert_session_ends(self, *messages):
         """The session is over, whether or not the connection stays: the counter of such sessions grows."""
         ended = self.bad_sessions()
+        count("wrong messages")
         with zmtp.open_session(self.cluster.socket("a")) as connection:
             connection.sendall(b"".join(messages))
             wait_until(lambda: self.bad_sessions() > ended, EVENT_WITHIN_S, "the end of the bad session")
@@ -96,9 +110,6 @@ class BadInput(ClusterTest):
         self.assert_unharmed()
 
     def test_random_mutations_of_valid_messages(self):
-        seed = random.randrange(1 << 32)
-        rng = random.Random(seed)
-        print(f"{MUTATIONS} mutations, seed {seed}")
         hello = zmtp.open_message()
         body = zmtp.record(b"prices.bad", b"data") * 3
         valid = [(zmtp.encode("(publish = (firstN = 1, count = 3, topicRuns = 3))"), body),
@@ -107,12 +118,61 @@ class BadInput(ClusterTest):
                  (zmtp.encode("(query = (request = 1, status = void))"), b""),
                  (zmtp.encode('(query = (request = 1, members = "prices"))'), b""),
                  (zmtp.encode("(pong = 5)"), b""), (zmtp.encode("(received = 100)"), b""), (hello, b"")]
-        for _ in range(MUTATIONS):
-            envelope, body = (mutate(rng, part) for part in rng.choice(valid))
+        def say_one():
+            envelope, body = (mutate(self.rng, part) for part in self.rng.choice(valid))
             with zmtp.open_session(self.cluster.socket("a")) as connection:
                 connection.sendall(zmtp.message(zmtp.with_fresh_session(hello), b"") + zmtp.message(envelope, body))
                 connection.shutdown(socket.SHUT_WR)
+            self.mutated += 1
+
+        quiet, beside = [], []
+        for _ in range(TURNS):
+            quiet.append(self.latency(None))
+            beside.append(self.latency(say_one))
+        for _ in range(MUTATIONS):
+            say_one()
+        count("mutated messages", self.mutated)
         self.assertGreater(self.bad_sessions(), MUTATIONS // 20, "the mutations reached the daemon")
+        self.assert_unharmed()
+        if TURNS:
+            say(f"p99 of others {sorted(quiet)} us without, {sorted(beside)} us beside bad input")
+            self.assertLessEqual(statistics.median(beside), P99_RISES_TO * statistics.median(quiet))
+
+    def latency(self, beside):
+        """The 99th percentile, in microseconds, from the call to publish to the delivery at the same daemon."""
+        program = self.cluster.program("tests/bench/load")
+        with Bench(self.cluster, program, "subscribe", "hot", 1, 1) as reader, \
+             Bench(self.cluster, program, "publish", "hot", 0, 64, 500, 3) as writer:
+            writer.tell("go")
+            while beside and not writer.said():
+                beside()
+            reader.tell(f"expect {writer.result()['published']}")
+            return round(reader.result()["p99_us"])
+
+    def test_half_a_greeting_holds_nobody_up(self):
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(2 * HALF_OPEN + 1000, allowed[1]), allowed[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, allowed)
+        with contextlib.ExitStack() as crowd:
+            for address in (self.cluster.socket("a"), self.address_of_peers()):
+                for at in range(HALF_OPEN):
+                    connection = crowd.enter_context(zmtp.connect(address))
+                    # libzmq gives one up that says nothing for long; it may have, by now.
+                    with contextlib.suppress(ConnectionError):
+                        connection.sendall(zmtp.GREETING[:at % len(zmtp.GREETING)])
+            count("connections left half open", 2 * HALF_OPEN)
+            late = self.subscriber(self.cluster, "a", "prices")
+            late.wait_count(50)
+            self.assertEqual(self.cluster.status("a")["view"], self.cluster.status("b")["view"])
+        self.assert_unharmed()
+
+    def test_forged_handshakes_of_peers_are_refused(self):
+        view = self.cluster.status("a")["view"]
+        for _ in range(FORGED_HANDSHAKES):
+            with zmtp.connect(self.address_of_peers()) as connection, contextlib.suppress(ConnectionError):
+                connection.sendall(forged_handshake(self.rng))
+        count("forged handshakes", FORGED_HANDSHAKES)
+        self.assertEqual(self.cluster.status("a")["view"], view)
         self.assert_unharmed()
 
     def test_a_storm_of_connections_finds_room_while_the_daemon_is_busy(self):
@@ -144,6 +204,43 @@ class BadInput(ClusterTest):
                 connection.settimeout(3)
                 self.assertIsNot(zmtp.end_of(connection), False, "still connected")
         self.assert_unharmed()
+
+
+class Bench:
+    """An application that measures (tests/bench/load.cpp)."""
+
+    def __init__(self, lab, *command):
+        arguments, environment = lab.command("a", *map(str, command))
+        self.process = subprocess.Popen(arguments, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        ready = self.process.stdout.readline()
+        assert ready == "ready\n", ready
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate()
+
+    def tell(self, line):
+        print(line, file=self.process.stdin, flush=True)
+
+    def said(self):
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
+
+    def result(self):
+        return json.loads(self.process.stdout.readline())
+
+
+def forged_handshake(rng):
+    """As a daemon begins that has a key (CurveZMQ: https://rfc.zeromq.org/spec/26/), and then nonsense; or one of them mutated."""
+    hello = b"\x05HELLO\x01\x00" + bytes(72) + rng.randbytes(32 + 8 + 80)
+    initiate = b"\x08INITIATE" + rng.randbytes(rng.choice([96 + 8 + 144, rng.randint(0, 2000)]))
+    said = [zmtp.GREETING.replace(b"NULL\0", b"CURVE"), zmtp.frame(hello, zmtp.COMMAND), zmtp.frame(initiate, zmtp.COMMAND),
+            zmtp.message(rng.randbytes(rng.randint(0, 300)))]
+    if rng.random() < 0.5:
+        at = rng.randrange(len(said))
+        said[at] = mutate(rng, said[at])
+    return b"".join(said[:rng.randint(1, len(said))])
 
 
 def mutate(rng, data):

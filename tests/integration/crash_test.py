@@ -3,7 +3,9 @@
 
 import unittest
 
-from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest, roles, wait_until
+from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest, count, figure, roles, wait_until
+
+ALL_CRASH = figure(1, 25)
 
 
 class Crash(ClusterTest):
@@ -107,13 +109,16 @@ class Crash(ClusterTest):
 
     def test_all_daemons_crash_and_form_again(self):
         lab = self.lab(3)
-        before = lab.wait_common_view()
-        for node in lab.nodes:
-            lab.kill(node)
-        for node in lab.nodes:
-            lab.start(node)
-        after = lab.wait_common_view(within_s=VIEW_WITHIN_S)
-        self.assertNotEqual(before["view"]["epoch"], after["view"]["epoch"], "a restart formation starts an epoch")
+        view = lab.wait_common_view()
+        for _ in range(ALL_CRASH):
+            for node in lab.nodes:
+                lab.kill(node)
+            for node in lab.nodes:
+                lab.start(node)
+            after = lab.wait_common_view(within_s=VIEW_WITHIN_S)
+            self.assertNotEqual(view["view"]["epoch"], after["view"]["epoch"], "a restart formation starts an epoch")
+            view = after
+        count("crashes of all", ALL_CRASH)
         said = lab.vsync("a", "pub", "prices", "again")
         self.assertEqual(said.returncode, 0, said.stderr)
 

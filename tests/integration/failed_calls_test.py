@@ -2,9 +2,7 @@
 """System calls that fail: a daemon ends with a line and an exit status, or goes on; none of its own ends it by a signal.
 
 `fail_a_call.cpp`, preloaded, lets one call fail. Each point is (kind of call, which one of it, errno), over the life of a daemon: its
-start, an operator's bootstrap, a durable message, its end. As a test some points of every kind; all of them:
-
-    VSYNC_BUILD=$PWD/build/release tests/integration/failed_calls_test.py --all
+start, an operator's bootstrap, a durable message, its end. As a test some points of every kind, in a campaign all of them.
 """
 
 import concurrent.futures
@@ -15,13 +13,12 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 from pathlib import Path
 
-from support import EVENT_WITHIN_S, find_build
+from support import EVENT_WITHIN_S, RELEASE, count, find_build, say
 
 # Errors that the kernel gives, by kind of call.
 ERRORS = {
@@ -144,13 +141,14 @@ class FailedCalls(unittest.TestCase):
 
     def test_a_daemon_ends_with_a_status_or_goes_on(self):
         points = list(self.points())
-        if "--all" not in ARGUMENTS:
+        if not RELEASE:
             points = points[::max(1, len(points) // 30)]
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             for point, wrong in zip(points, pool.map(Point.live, points)):
                 with self.subTest(point.name()):
                     self.assertIsNone(wrong)
-        print(f"{len(points)} points")
+        say(f"{len(points)} points")
+        count("failed calls", len(points))
 
     def test_a_limit_of_descriptors_that_no_daemon_can_live_with_is_told(self):
         for limit in (10, 16, 23):
@@ -164,7 +162,5 @@ class FailedCalls(unittest.TestCase):
                 self.assertEqual(len(ended.stdout.splitlines()), 1, ended.stdout)
 
 
-ARGUMENTS = sys.argv[1:]
-
 if __name__ == "__main__":
-    unittest.main(argv=[argument for argument in sys.argv if argument != "--all"])
+    unittest.main(verbosity=2)

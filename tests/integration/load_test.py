@@ -1,9 +1,8 @@
 #!/usr/bin/python3
 """Load: crowds of applications that come, go and die, very many groups, applications that never read or never stop, storms, and herds
 of daemons. Memory of the daemons stays bounded and comes back, and the others keep their rate. Optimised build. The figures are a
-slice's; `tests/integration/load` runs the same with those of a release."""
+slice's; `tests/integration/campaign load` runs the same with those of a release."""
 
-import os
 import random
 import resource
 import signal
@@ -13,7 +12,7 @@ from typing import NamedTuple
 
 import zmtp
 from crowds import MIB, Crowd, Highest, Holdings, all_together
-from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest, wait_until
+from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest, count, figure, say, wait_until
 
 KEPT = 0.95                 # of their rate, by those who read
 REJOINED_WITHIN_S = 5
@@ -52,11 +51,7 @@ SLICE = Sizes(processes=6, each=25, churn_s=8, groups=14_000, measure_s=2, turns
               herd=16, herd_rounds=1, restarts=3, idle_s=60)
 WHOLE = Sizes(processes=20, each=50, churn_s=60, groups=100_800, measure_s=5, turns=3, readers=(1, 10, 100), endless_s=60, storm=1000,
               herd=32, herd_rounds=5, restarts=10, idle_s=60)
-SIZES = WHOLE if os.environ.get("VSYNC_LOAD") == "whole" else SLICE
-
-
-def say(text):
-    print(f"  {text}", flush=True)
+SIZES = figure(SLICE, WHOLE)
 
 
 class LoadTest(ClusterTest):
@@ -422,6 +417,7 @@ class Herds(LoadTest):
         lab = self.lab(SIZES.herd, wait=False, settings=HERD_TIMES)
         view = lab.wait_common_view(within_s=self.UP_WITHIN_S)
         self.say_herd(lab, view, time.monotonic() - started, "cold start")
+        count("herds", 1 + SIZES.herd_rounds)
         for _ in range(SIZES.herd_rounds):
             for node in lab.nodes:
                 lab.kill(node)
@@ -450,6 +446,7 @@ class Herds(LoadTest):
             lab.start("c")
             lab.wait_common_view(within_s=VIEW_WITHIN_S)
             took.append(time.monotonic() - started)
+        count("restarts right after SIGKILL", SIZES.restarts)
         say(f"back in the view after {[round(each, 1) for each in took]} s")
         self.assert_ok(publisher)
         self.assert_complete(subscriber, [publisher])

@@ -1,6 +1,7 @@
 """What the integration tests share: clusters that end with the test, and the checks that hold in every test."""
 
 import atexit
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,26 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lab"))
 
 from applications import EVENT_WITHIN_S, SANITIZED, SLOWNESS, VIEW_WITHIN_S, Publisher, Subscriber, longest_gap  # noqa: E402,F401
 from lab import Lab, LabError, end_all, find_build, wait_until  # noqa: E402,F401
+
+
+RELEASE = os.environ.get("VSYNC_FIGURES") == "release"
+
+
+def figure(of_a_slice, of_a_release):
+    """How many, for how long: what `tests/run` has time for, or a campaign."""
+    return of_a_release if RELEASE else of_a_slice
+
+
+def count(what, many=1):
+    """For a campaign's sum."""
+    if file := os.environ.get("VSYNC_COUNTS"):
+        with open(file, "a") as counts:
+            counts.write(json.dumps({what: many}) + "\n")
+
+
+def say(text):
+    """What was measured."""
+    print(f"  {text}", flush=True)
 
 
 def end_labs_and_exit(*_):

@@ -3,7 +3,7 @@
 
 import unittest
 
-from support import VIEW_WITHIN_S, ClusterTest, wait_until
+from support import VIEW_WITHIN_S, ClusterTest, count, wait_until
 
 NEXT = "tests/integration/vsyncd-next"
 
@@ -39,6 +39,7 @@ class Upgrade(ClusterTest):
         after = self.publisher(lab, "b", "prices", rate=200)
         subscribers["a"].wait(lambda event: event.get("data") in set(after.lines()), "a message in the new version")
         self.assert_ok(after)
+        count("rolls")
 
     def test_who_is_too_old_says_so_and_concerns_nobody_else(self):
         lab = self.lab(3)

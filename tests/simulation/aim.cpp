@@ -20,7 +20,7 @@ std::size_t turns(const Aim& aim) {
   switch (aim.step) {
     case Step::coordinating_confirmations:
     case Step::coordinating_acceptances: return 18;
-    case Step::answered:
+    case Step::answered: return 10;
     case Step::returning_accepted: return 6;
     case Step::coordinating_answers:
     case Step::returning_promised: return 4;

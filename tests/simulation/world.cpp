@@ -200,6 +200,10 @@ void World::come_back(Host host, Duration after, bool with_disk) {
   });
 }
 
+bool World::only_keeper(Host host) const {
+  return std::count_if(nodes_.begin(), nodes_.end(), [](const Node& node) { return !node.config().witness; }) == 1 && !nodes_[host].config().witness;
+}
+
 bool World::dies(Host host) const {
   return std::find(dead_for_good_.begin(), dead_for_good_.end(), host) != dead_for_good_.end();
 }
@@ -219,7 +223,10 @@ void World::heal() {
     nodes_[host].disk().fails = nodes_[host].disk().hangs = 0;
     nodes_[host].disk_works_again();
     if (dies(host)) continue;
-    if (nodes_[host].leaving()) watch_leaver(host, 100ms);
+    if (nodes_[host].leaving()) {
+      if (only_keeper(host)) kill(host);  // it would wait for ever for another: whoever asked it loses patience
+      else watch_leaver(host, 100ms);
+    }
     start(host, true);
   }
 }
@@ -250,8 +257,8 @@ bool only_holder(const protocol::Status& status) {
 std::string World::unsettled(Host host, const protocol::View& view) const {
   const Node& node = nodes_[host];
   const protocol::Status status = node.engine().status();
-  // Who has the only copy of the state stays until somebody else has it; all others may be witnesses, or a standing fault keeps them away.
-  if (node.leaving() && !only_holder(status)) return node.name() + " is leaving";
+  // Who has the only copy of the state stays until somebody else has it; and a standing fault may keep everybody else away.
+  if (node.leaving() && !(standing_ && only_holder(status))) return node.name() + " is leaving";
   if (status.component != protocol::ComponentState::primary || !status.view) return node.name() + " is not primary: " + status.waits_for;
   if (status.node_state != protocol::NodeState::operational) return node.name() + " is wedged: " + status.waits_for;
   if (view != *status.view) return node.name() + " is in another view";

@@ -121,6 +121,7 @@ class World : private Hosts {
   void flap();
   void set_disk_speed(Host host);
   [[nodiscard]] bool dies(Host host) const;
+  [[nodiscard]] bool only_keeper(Host host) const;  ///< of messages: all others are witnesses
   void on_event(Host host, const protocol::Event& event);
   void arm(const Fault& fault);
   void look_for_moments(Host changed);

@@ -231,7 +231,7 @@ TEST_F(DurableLogFiles, AnyDamageIsFoundOrHarmless) {
   for (const std::string& name : files()) sound[name] = contents(name);
   sound["log.reach"] = contents("log.reach");
   std::size_t flipped = 0, cut_off = 0, harmless = 0;
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 20'000; ++i) {
     const auto& [name, whole] = *std::next(sound.begin(), static_cast<std::ptrdiff_t>(random() % sound.size()));
     std::string damaged = whole;
     const std::size_t at = random() % whole.size();
@@ -257,9 +257,9 @@ TEST_F(DurableLogFiles, AnyDamageIsFoundOrHarmless) {
     for (const auto& [each, content] : sound) write(each, content);
   }
   RecordProperty("flipped", static_cast<int>(flipped));
-  EXPECT_GE(flipped, 1000u);
-  EXPECT_GE(cut_off, 1000u);
-  EXPECT_LT(harmless, 500u);
+  EXPECT_EQ(flipped, 10'000u);
+  EXPECT_EQ(cut_off, 10'000u);
+  EXPECT_LT(harmless, 2500u);
 }
 
 TEST_F(DurableLogFiles, WhatWasAcknowledgedAndIsCutOffStopsTheStart) {

@@ -102,6 +102,18 @@ TEST_F(SessionQueueTest, AReplayBehindSomethingInVainIsInVainToo) {
   EXPECT_EQ(queue->waiting_bytes(), 0u);
 }
 
+// It may have been ordered nowhere, and come again behind the resync.
+TEST_F(SessionQueueTest, WhatNothingConfirmsIsInVainWhereTheHistoryEnds) {
+  queue->hold(parcel("common"), true, at(1, 5));
+  queue->push_behind(parcel("fifo"));
+  queue->hold(parcel("common too"), true, at(1, 6));
+  queue->push_behind(parcel("fifo"));
+  queue->drop_held_beyond(at(1, 6));
+  queue->release(at(3, 0));
+  EXPECT_THAT(received(), ElementsAre("common", "common too"));
+  EXPECT_EQ(queue->waiting_bytes(), 0u);
+}
+
 TEST_F(SessionQueueTest, WithNothingThatWaitsAReplayBeginsAtOnce) {
   queue->push_replay(Replay(at(1, 5), at(3, 0)), source);
   EXPECT_THAT(received(), ElementsAre("replayed"));
