@@ -24,7 +24,8 @@ enum class Level : std::uint8_t {
   fifo,
 };
 
-/// When a subscription hands out its messages.
+/// When a subscription hands out its messages. Fifo messages, which nothing confirms, come behind those that wait before them; those that
+/// still wait when the daemon is left out of its view (Resync) don't come from there.
 enum class DeliverOn : std::uint8_t {
   order,    ///< at once, as soon as the order is known
   uniform,  ///< when it is confirmed uniform
