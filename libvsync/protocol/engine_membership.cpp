@@ -132,11 +132,11 @@ std::vector<Heard> Engine::Parts::heard() const {
   std::vector<Heard> report = detector.report(now);
   if (!in_view) return report;
   const RankSet late = laggards();
-  if (!late.empty() && mutant(Mutant::laggard_stays)) return report;
-  if (late.empty() || !may_go_on(in_view->view, all_members(in_view->view).minus(late))) return report;
+  if (late.empty() || mutant(Mutant::laggard_stays)) return report;
+  const RankSet left_out = late.minus(unsuspected());  // the others that live may need it
   std::erase_if(report, [&](const Heard& one) {
     const auto rank = in_view->view.rank_of(one.node);
-    return rank && late.contains(*rank) && !one.refused;
+    return rank && left_out.contains(*rank) && !one.refused;
   });
   return report;
 }
