@@ -7,7 +7,7 @@
 
 namespace vsync::protocol {
 
-Coordinator::Coordinator(const Config& config, Plan plan) : config_(&config), plan_(std::move(plan)) {
+Coordinator::Coordinator(const Config& config, Plan plan, TimePoint now) : config_(&config), plan_(std::move(plan)), entered_(now) {
   if (plan_.forced) {
     RankSet present;
     for (const NodeId& node : plan_.acceptors) present.insert(*acceptor_rank(plan_.view, node, plan_.restart));
@@ -17,7 +17,9 @@ Coordinator::Coordinator(const Config& config, Plan plan) : config_(&config), pl
 }
 
 void Coordinator::on_promised(TimePoint now) {
-  if (step_ == Step::promise) enter(Step::answers, now);
+  if (step_ != Step::promise) return;
+  slowest_ = now - entered_;
+  enter(Step::answers, now);
 }
 
 std::vector<NodeId> Coordinator::everyone() const {
@@ -51,6 +53,7 @@ void Coordinator::ask(TimePoint now) {
 void Coordinator::on_answer(TimePoint now, const NodeId& from, const Answer& answer) {
   if (step_ != Step::answers || answer.ballot != plan_.ballot) return;
   answers_[from] = answer;
+  slowest_ = std::max(slowest_, now - entered_);
   waiting_.erase(from);
   const bool enough = may_go_on_with({});
   if (waiting_.empty() || (mutant(Mutant::hasty_choice) && enough)) return choose(now);
@@ -100,6 +103,8 @@ void Coordinator::choose(TimePoint now) {
   if (choice_->gather.empty()) return begin_accept(now);
   waiting_ = {choice_->gather.begin(), choice_->gather.end()};
   enter(Step::gathering, now);
+  // The cut is one more write for disks that have shown how slow they are.
+  deadline_ = std::max(deadline_, now + std::min<Duration>(slowest_ * 2, config_->lag_exclude_after));
 }
 
 void Coordinator::on_gathered(TimePoint now, const NodeId& from) {

@@ -40,7 +40,7 @@ class Coordinator {
     Body body;
   };
 
-  Coordinator(const Config& config, Plan plan);
+  Coordinator(const Config& config, Plan plan, TimePoint now);
 
   /// Its own promise is on its disk. Nothing is asked for before: after a crash its successor must not use the ballot for something else.
   void on_promised(TimePoint now);
@@ -79,7 +79,8 @@ class Coordinator {
   Step step_ = Step::promise;
   bool ran_out_of_patience_ = false;
   bool asks_on_ = false;
-  TimePoint entered_;  ///< this step
+  TimePoint entered_;     ///< this step
+  Duration slowest_{0};  ///< its own promise, or an answer
   TimePoint deadline_ = TimePoint::max();
   TimePoint ask_again_ = TimePoint::max();
   std::set<NodeId> waiting_;

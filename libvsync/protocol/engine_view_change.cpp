@@ -165,7 +165,7 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
   disk.promised = plan.ballot;
   wedge();
   own_promise = persist();
-  coordinator.emplace(config, std::move(plan));
+  coordinator.emplace(config, std::move(plan), now);
   if (is_written(own_promise)) coordinator->on_promised(now);
 }
 

@@ -25,16 +25,20 @@ struct Ballots : testing::Test {
     for (const std::string& name : joiners) plan.joiners.push_back(node(name));
     plan.sequencers = {Rank{0}};
     plan.patience = 600ms;
-    coordinator.emplace(config, std::move(plan));
+    coordinator.emplace(config, std::move(plan), t);
     coordinator->on_promised(t);
   }
-  void answer(const std::string& name, const std::function<void(Answer&)>& change = nullptr) {
+  [[nodiscard]] Answer answer_of(const std::string& name) const {
     Answer given;
     given.view = coordinator->view().id;
     given.ballot = ballot;
     for (const char* other : {"a", "b", "c", "d"}) given.hears.push_back(node(other));
     given.loaded = name != "d";
     if (given.loaded) given.lanes = {LaneHoldings{std::vector<Seqno>(3), {}, {}}};
+    return given;
+  }
+  void answer(const std::string& name, const std::function<void(Answer&)>& change = nullptr) {
+    Answer given = answer_of(name);
     if (change) change(given);
     coordinator->on_answer(t, node(name), given);
   }
@@ -77,7 +81,7 @@ TEST_F(Ballots, AskForNothingBeforeTheirPromiseIsOnDisk) {
   plan.view = view_of({"a"});
   plan.ballot = ballot;
   plan.acceptors = {node("a")};
-  Coordinator late(config, std::move(plan));
+  Coordinator late(config, std::move(plan), t);
   late.on_tick(t + 1h);
   EXPECT_THAT(late.take(), IsEmpty());
   EXPECT_EQ(late.step(), Step::promise);
@@ -215,6 +219,17 @@ TEST_F(Ballots, FailWhenTheFetchTakesTooLong) {
   tick(600ms);
   EXPECT_EQ(coordinator->step(), Step::failed);
   EXPECT_TRUE(coordinator->ran_out_of_patience());
+}
+
+TEST_F(Ballots, WaitForTheCutAsLongAsDisksHaveShownThatTheyNeed) {
+  answer("a");
+  answer("b");
+  coordinator->on_answer(t + 500ms, node("c"), answer_of("c"));
+  ASSERT_EQ(coordinator->step(), Step::gathering);
+  tick(500ms + 999ms);
+  EXPECT_EQ(coordinator->step(), Step::gathering) << "c's promise took half a second";
+  tick(500ms + 1s);
+  EXPECT_EQ(coordinator->step(), Step::failed);
 }
 
 TEST_F(Ballots, FailWhenAHolderDiesBeforeItHoldsTheCut) {
