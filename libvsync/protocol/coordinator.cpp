@@ -82,10 +82,13 @@ bool Coordinator::may_go_on_with(const std::set<NodeId>& more) const {
   return may_go_on(plan_.view, votes);
 }
 
+/// For a write that nobody may go on without. A disk that took longer for its promise than one that is taken for hung takes as long again.
+Duration Coordinator::longest_wait() const { return std::max<Duration>(config_->lag_exclude_after, slowest_ * 2); }
+
 /// The patience is over: is there anything to wait for that nobody can do without?
 bool Coordinator::asks_on(TimePoint now) {
   if (step_ != Step::answers && step_ != Step::accepting) return false;
-  const TimePoint last = entered_ + config_->lag_exclude_after;
+  const TimePoint last = entered_ + longest_wait();
   if (now >= last || may_go_on_with({}) || !may_go_on_with(waiting_)) return false;
   deadline_ = last;
   ask(now);
@@ -104,7 +107,7 @@ void Coordinator::choose(TimePoint now) {
   waiting_ = {choice_->gather.begin(), choice_->gather.end()};
   enter(Step::gathering, now);
   // The cut is one more write for disks that have shown how slow they are.
-  deadline_ = std::max(deadline_, now + std::min<Duration>(slowest_ * 2, config_->lag_exclude_after));
+  deadline_ = std::max(deadline_, now + slowest_ * 2);
 }
 
 void Coordinator::on_gathered(TimePoint now, const NodeId& from) {
@@ -134,6 +137,7 @@ void Coordinator::on_accepted(const NodeId& from) {
 }
 
 void Coordinator::on_tick(TimePoint now) {
+  if (now >= plan_.until && step_ != Step::chosen) step_ = Step::failed;
   if (step_ == Step::promise || step_ == Step::failed) return;
   if (now < deadline_) {
     if (now >= ask_again_) ask(now);

@@ -33,7 +33,8 @@ class Coordinator {
     std::uint64_t random = 0;
     bool raise = false;
     std::optional<Forced> forced{};  ///< an operator wants it: whoever isn't among the acceptors has no vote
-    Duration patience{};            ///< per step; for a vote that is needed, `lag_exclude_after`
+    Duration patience{};            ///< per step; what is needed may take `longest_wait`
+    TimePoint until = TimePoint::max();  ///< an operator's wish lasts no longer: given up wherever it stands
   };
   struct Send {
     NodeId to;
@@ -60,7 +61,7 @@ class Coordinator {
   [[nodiscard]] const Ballot& ballot() const { return plan_.ballot; }
   [[nodiscard]] const View& view() const { return plan_.view; }
   [[nodiscard]] const Value& value() const { return choice_->value; }
-  [[nodiscard]] TimePoint deadline() const { return std::min(deadline_, ask_again_); }
+  [[nodiscard]] TimePoint deadline() const { return std::min({deadline_, ask_again_, plan_.until}); }
   [[nodiscard]] std::vector<NodeId> everyone() const;
   std::vector<Send> take() { return std::exchange(sends_, {}); }
 
@@ -71,6 +72,7 @@ class Coordinator {
   void ask(TimePoint now);
   void choose(TimePoint now);
   bool may_go_on_with(const std::set<NodeId>& more) const;
+  [[nodiscard]] Duration longest_wait() const;
   bool asks_on(TimePoint now);
   void begin_accept(TimePoint now);
 

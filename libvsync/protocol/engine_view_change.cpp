@@ -162,6 +162,7 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
   plan.random = random.next();
   plan.raise = may_raise_without_the_missing(view);
   plan.forced = std::move(forced);
+  if (plan.forced) plan.until = *force_until;
   disk.promised = plan.ballot;
   wedge();
   own_promise = persist();

@@ -111,6 +111,8 @@ void Script::configure(const Words& words) {
     seed_ = number(words[2]);
   } else if (words[1] == "disk") {  // how long a write takes
     write_ = duration(words[2]);
+  } else if (words[1] == "lag-exclude-after") {
+    options_.config.lag_exclude_after = duration(words[2]);
   } else if (words[1] == "window-bytes") {
     options_.config.window_bytes = number(words[2]);
   } else if (words[1] == "session-expires") {
@@ -158,6 +160,13 @@ bool Script::act_on_nodes(const Words& words) {
   if (what == "force") return each([&](Host h) { world_->nodes()[h].force_primary(); });
   if (what == "hang-disk") return each([&](Host h) { world_->hang_disk(h, true); });
   if (what == "mend-disk") return each([&](Host h) { world_->hang_disk(h, false); });
+  if (what == "slow-disk") {  // slow-disk 2s NODE...: from now on, until its process is started again
+    for (const Host h : hosts_from(words, 2)) {
+      simulation::Disk& disk = world_->nodes()[h].disk();
+      disk.write_min = disk.write_max = duration(words[1]);
+    }
+    return true;
+  }
   if (what == "discard") return each([&](Host h) { world_->nodes()[h].discard(); });
   if (what == "bootstrap") return each([&](Host h) { world_->nodes()[h].bootstrap(); });
   return false;

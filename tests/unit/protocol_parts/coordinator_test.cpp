@@ -17,7 +17,7 @@ using Names = std::vector<std::string>;
 /// The coordinator a of {a, b, c}, which all hear each other.
 struct Ballots : testing::Test {
   Ballots() { begin({"a", "b", "c"}, {}); }
-  void begin(const Names& acceptors, const Names& joiners) {
+  void begin(const Names& acceptors, const Names& joiners, TimePoint until = TimePoint::max()) {
     Coordinator::Plan plan;
     plan.view = view_of({"a", "b", "c"});
     plan.ballot = ballot;
@@ -25,6 +25,7 @@ struct Ballots : testing::Test {
     for (const std::string& name : joiners) plan.joiners.push_back(node(name));
     plan.sequencers = {Rank{0}};
     plan.patience = 600ms;
+    plan.until = until;
     coordinator.emplace(config, std::move(plan), t);
     coordinator->on_promised(t);
   }
@@ -230,6 +231,37 @@ TEST_F(Ballots, WaitForTheCutAsLongAsDisksHaveShownThatTheyNeed) {
   EXPECT_EQ(coordinator->step(), Step::gathering) << "c's promise took half a second";
   tick(500ms + 1s);
   EXPECT_EQ(coordinator->step(), Step::failed);
+}
+
+TEST_F(Ballots, WaitForADiskThatIsNeededThoughItWasTakenForHung) {
+  const Duration write = config.lag_exclude_after + 2s;
+  answer("a");
+  tick(600ms);
+  coordinator->on_lost(t + 600ms, node("c"));
+  coordinator->on_answer(t + write, node("b"), answer_of("b"));
+  ASSERT_EQ(coordinator->step(), Step::gathering) << "with what the two have told";
+  const Duration asked = write;
+  gathered("a");
+  tick(asked + 2 * write - 1ms);
+  ASSERT_EQ(coordinator->step(), Step::gathering);
+  coordinator->on_gathered(t + asked + write, node("b"));
+  ASSERT_EQ(coordinator->step(), Step::accepting);
+  accepted("a");
+  tick(asked + 3 * write - 1ms);
+  EXPECT_EQ(coordinator->step(), Step::accepting) << "b's acceptance is one more such write";
+  tick(asked + 3 * write);
+  EXPECT_EQ(coordinator->step(), Step::failed);
+}
+
+TEST_F(Ballots, EndWithTheOperatorsWish) {
+  begin({"a", "b", "c"}, {}, t + 500ms);
+  for (const char* name : {"a", "b", "c"}) answer(name);
+  EXPECT_LE(coordinator->deadline(), t + 500ms);
+  tick(499ms);
+  EXPECT_EQ(coordinator->step(), Step::gathering);
+  tick(500ms);
+  EXPECT_EQ(coordinator->step(), Step::failed);
+  EXPECT_FALSE(coordinator->ran_out_of_patience());
 }
 
 TEST_F(Ballots, FailWhenAHolderDiesBeforeItHoldsTheCut) {
