@@ -157,7 +157,7 @@ bool Script::act_on_nodes(const Words& words) {
   if (what == "pause") return each([&](Host h) { world_->pause(h); });
   if (what == "resume") return each([&](Host h) { world_->resume(h); });
   if (what == "leave") return each([&](Host h) { world_->leave(h); });
-  if (what == "force") return each([&](Host h) { world_->nodes()[h].force_primary(); });
+  if (what == "force") return each([&](Host h) { check(world_->nodes()[h].force_primary(), "refused"); });
   if (what == "hang-disk") return each([&](Host h) { world_->hang_disk(h, true); });
   if (what == "mend-disk") return each([&](Host h) { world_->hang_disk(h, false); });
   if (what == "slow-disk") {  // slow-disk 2s NODE...: from now on, until its process is started again

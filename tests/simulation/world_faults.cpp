@@ -294,11 +294,17 @@ void World::give_up_parted_histories() {
   for (Host host = 0; host < nodes_.size(); ++host) {
     if (nodes_[host].responsive() && !nodes_[host].engine().status().parted.empty()) parted.push_back(host);
   }
-  if (parted.empty()) return kept_.clear();
-  if (kept_.empty()) kept_ = nodes_[parted[operator_.below(parted.size())]].name();
+  if (parted.empty()) return;
+  const auto is_parted_from = [&](const std::string& name) {
+    return [&](Host host) {
+      const auto from = nodes_[host].engine().status().parted;
+      return std::find(from.begin(), from.end(), name) != from.end();
+    };
+  };
+  // What was kept stays so, though no others were parted from it while they were down.
+  if (std::ranges::none_of(parted, is_parted_from(kept_))) kept_ = nodes_[parted[operator_.below(parted.size())]].name();
   for (const Host host : parted) {
-    const auto from = nodes_[host].engine().status().parted;
-    if (std::find(from.begin(), from.end(), kept_) != from.end()) discard(host);
+    if (is_parted_from(kept_)(host)) discard(host);
   }
 }
 
