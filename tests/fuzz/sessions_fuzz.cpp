@@ -4,14 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "cluster.hpp"
-#include "daemon/local_sessions.hpp"
-#include "local_socket_in_memory.hpp"
+#include "hosted_sessions.hpp"
 #include "wire/limits.hpp"
 
 using namespace vsync;
 using namespace std::chrono_literals;
 using daemon::LocalSocket;
+using daemon::test::body_of;
 using protocol::Position;
 using protocol::SessionId;
 
@@ -26,15 +25,6 @@ constexpr wire::DeliverOn confirmations[] = {wire::DeliverOn::order, wire::Deliv
 constexpr protocol::Level levels[] = {protocol::Level::agreed, protocol::Level::uniform, protocol::Level::safe,
                                       protocol::Level::durable, protocol::Level::fifo};
 constexpr const char* honest_topic = "quiet.word";
-
-Bytes body_of(const std::string& topic, std::uint32_t count, std::size_t data_bytes = 3) {
-  Bytes body;
-  const Bytes data(data_bytes);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    wire::append_record(body, {.topic = i == 0 ? topic : "", .key = {}, .headers = {}, .published_at = 1, .data = data});
-  }
-  return body;
-}
 
 /// One application as it knows itself: what it needs in order to send what is nearly right.
 struct Application {
@@ -52,18 +42,11 @@ struct Application {
 /// A daemon's sessions around an engine, alone or with two others, and four applications. One of them keeps to the rules.
 class Host {
  public:
-  explicit Host(bool alone) : cluster_(alone ? Names{"n"} : Names{"n", "o", "p"}) {
-    daemon::fuzz::use(&wire_);
-    wire_.sent = [this](std::string_view route, const daemon::Parcel& parcel) { sent(route, parcel); };
+  explicit Host(bool alone) : daemon_(alone ? Names{"n"} : Names{"n", "o", "p"}, "n", limits()) {
+    daemon_.wire.sent = [this](std::string_view route, const daemon::Parcel& parcel) { sent(route, parcel); };
     for (const char* route : {"honest", "one", "two", "three"}) applications_.emplace_back(route);
-    cluster_.start_all();
-    const bool primary =
-        cluster_.run_until([&] { return cluster_.at("n").status().component == protocol::ComponentState::primary; });
-    VSYNC_ASSERT(primary);
-    sessions_.emplace(nullptr, socket_, cluster_.at("n"), limits(), counters_, log_);
     turn();
   }
-  ~Host() { sessions_->shut_down(); }
 
   void act(Input& in) {
     Application& who = applications_[in.ConsumeIntegralInRange<std::size_t>(1, applications_.size() - 1)];
@@ -105,17 +88,8 @@ class Host {
     VSYNC_ASSERT(honest.resolved == 1 && honest.delivered >= 1);
   }
   void turn() {
-    sessions_->receive(cluster_.now());
-    for (int round = 0; round < 4; ++round) {
-      sessions_->submit();
-      (void)sessions_->take_engine_used();
-      cluster_.tell("n", [](protocol::Engine&, protocol::TimePoint) { return 0; });
-      const auto events = std::exchange(cluster_.events("n"), {});
-      sessions_->on_events(events);
-      sessions_->end_turn();
-      if (!sessions_->take_engine_used() && !sessions_->wants_submit()) break;
-    }
-    VSYNC_ASSERT(sessions_->count() <= limits().sessions_max);
+    daemon_.turn();
+    VSYNC_ASSERT(daemon_.session_count() <= limits().sessions_max);
   }
 
  private:
@@ -131,19 +105,15 @@ class Host {
   }
 
   // ---- to the daemon
-  void ask(const Application& who, const wire::ToDaemon& message, Bytes body = {}) {
-    Bytes envelope;
-    wire::encode(message, envelope);
-    wire_.requests.push_back({who.route, {std::move(envelope), std::move(body)}});
-  }
+  void ask(const Application& who, const wire::ToDaemon& message, Bytes body = {}) { daemon_.ask(who.route, message, std::move(body)); }
   void raw(Input& in, const Application& who) {
-    daemon::fuzz::Wire::Request request{who.route, {}};
+    daemon::test::Wire::Request request{who.route, {}};
     for (std::size_t parts = in.ConsumeIntegralInRange<std::size_t>(0, 3); parts > 0; --parts) {
       const auto bytes = in.ConsumeBytes<std::uint8_t>(in.ConsumeIntegralInRange<std::size_t>(0, 200));
       const auto view = std::as_bytes(std::span(bytes));
       request.parts.emplace_back(view.begin(), view.end());
     }
-    wire_.requests.push_back(std::move(request));
+    daemon_.wire.requests.push_back(std::move(request));
   }
   void send(Input& in, Application& who) {
     const std::string group = in.PickValueInArray(names);
@@ -234,19 +204,19 @@ class Host {
     return at;
   }
   void connection(Input& in, const Application& who) {
-    wire_.answers[who.route] = in.PickValueInArray({LocalSocket::Sent::yes, LocalSocket::Sent::full, LocalSocket::Sent::gone});
+    daemon_.wire.answers[who.route] = in.PickValueInArray({LocalSocket::Sent::yes, LocalSocket::Sent::full, LocalSocket::Sent::gone});
   }
 
   // ---- the others, and time
   void others(Input& in) {
     const bool cut = in.ConsumeBool();
-    cluster_.heal();
+    daemon_.cluster.heal();
     if (!cut) return;
-    cluster_.cut("n", "o");
-    cluster_.cut("n", "p");
+    daemon_.cluster.cut("n", "o");
+    daemon_.cluster.cut("n", "p");
   }
   void pass(protocol::Duration time) {
-    cluster_.run_for(time);
+    daemon_.cluster.run_for(time);
     turn();
   }
 
@@ -295,15 +265,8 @@ class Host {
   }
   [[nodiscard]] bool is_honest(const Application& who) const { return &who == &applications_.front(); }
 
-  daemon::fuzz::Wire wire_;
   std::vector<Application> applications_;
-  protocol::test::Cluster cluster_;
-  zmq::context_t context_{0};
-  daemon::Configuration configuration_;
-  LocalSocket socket_{nullptr, context_, configuration_};
-  daemon::Counters counters_;
-  daemon::Log log_{daemon::Severity::error};
-  std::optional<daemon::LocalSessions> sessions_;
+  daemon::test::HostedSessions daemon_;
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 // The daemon's LocalSocket without a socket: local_socket_in_memory.cpp defines its members in place of daemon/local_socket.cpp
-// and daemon/zmq_poller.cpp, so that sessions run as they are, at the pace of the fuzzer.
+// and daemon/zmq_poller.cpp, so that sessions run as they are, at the pace of a test or a fuzzer.
 
 #include <deque>
 #include <functional>
@@ -11,7 +11,7 @@
 
 #include "daemon/local_socket.hpp"
 
-namespace vsync::daemon::fuzz {
+namespace vsync::daemon::test {
 
 /// What applications have sent, and what becomes of what is sent to them.
 struct Wire {
@@ -28,4 +28,4 @@ struct Wire {
 /// All sockets use this one until the next call.
 void use(Wire* wire);
 
-}  // namespace vsync::daemon::fuzz
+}  // namespace vsync::daemon::test

@@ -3,10 +3,10 @@
 namespace vsync::daemon {
 
 namespace {
-fuzz::Wire* wire = nullptr;
+test::Wire* wire = nullptr;
 }  // namespace
 
-void fuzz::use(Wire* used) { wire = used; }
+void test::use(Wire* used) { wire = used; }
 
 ZmqPoller::ZmqPoller(uv_loop_t*, zmq::socket_ref socket) : socket_(socket), poll_([] {}) {}
 
@@ -16,7 +16,7 @@ LocalSocket::~LocalSocket() = default;
 
 bool LocalSocket::receive(Request& request) {
   if (wire->requests.empty()) return false;
-  const fuzz::Wire::Request next = std::move(wire->requests.front());
+  const test::Wire::Request next = std::move(wire->requests.front());
   wire->requests.pop_front();
   request.route = zmq::message_t(next.route);
   request.parts = next.parts.size();
