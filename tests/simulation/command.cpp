@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <random>
 #include <set>
 #include <string_view>
 
@@ -22,6 +23,7 @@ namespace {
 struct Arguments {
   std::uint64_t seeds = 2000;
   std::uint64_t first = 1;
+  bool fresh = false;
   unsigned jobs = jobs_of_this_machine();
   unsigned seconds_per_seed = 60;
   bool verbose = false;
@@ -34,13 +36,14 @@ struct Arguments {
 };
 
 constexpr const char* usage =
-    "usage: run [--seeds N] [--first F | --seed S | --aimed | --standing | --herds] [--jobs J] [--verbose] [--keep-going] [--no-shrink]\n"
-    "           [--seconds S] [--tail LINES] [--trace FILE] [--faults I,J,...|none] [--json | --pairs]\n"
+    "usage: run [--seeds N] [--first F | --seed S | --aimed | --standing | --herds] [--fresh] [--jobs J] [--verbose] [--keep-going]\n"
+    "           [--no-shrink] [--seconds S] [--tail LINES] [--trace FILE] [--faults I,J,...|none] [--json | --pairs]\n"
     "  --seeds N       how many seeds, from --first on (default 2000; or VSYNC_SIMULATION_SEEDS)\n"
     "  --seed S        exactly this one\n"
     "  --aimed         from the first aimed one on: their faults strike at chosen steps of the protocol\n"
     "  --standing      from the first one on in each of which a fault stands where all others have ended\n"
     "  --herds         from the first one on in each of which many nodes are started at once\n"
+    "  --fresh         from there a random number on, that is told\n"
     "  --jobs J        processes (default: one per processor)\n"
     "  --keep-going    don't stop at the first failure\n"
     "  --seconds S     a seed that takes more processor time is a failure (default 60)\n"
@@ -73,6 +76,12 @@ std::set<std::size_t> numbers(std::string_view text) {
   return found;
 }
 
+/// Beyond the seeds of `tests/run` and of most campaigns, and before those of another kind.
+std::uint64_t fresh_offset() {
+  std::random_device device;
+  return std::uniform_int_distribution<std::uint64_t>{100'000'000, 900'000'000}(device);
+}
+
 Arguments parse(int argc, char** argv) {
   Arguments arguments;
   if (const char* seeds = std::getenv("VSYNC_SIMULATION_SEEDS")) arguments.seeds = number(seeds);
@@ -88,6 +97,7 @@ Arguments parse(int argc, char** argv) {
     else if (option == "--aimed") arguments.first = first_aimed_seed;
     else if (option == "--herds") arguments.first = first_herd_seed;
     else if (option == "--standing") arguments.first = first_standing_seed;
+    else if (option == "--fresh") arguments.fresh = true;
     else if (option == "--jobs") arguments.jobs = static_cast<unsigned>(std::clamp<std::uint64_t>(number(value()), 1, 64));
     else if (option == "--seconds") arguments.seconds_per_seed = static_cast<unsigned>(number(value()));
     else if (option == "--tail") arguments.tail = number(value());
@@ -101,6 +111,7 @@ Arguments parse(int argc, char** argv) {
     else if (option == "--help") std::fputs(usage, stdout), std::exit(0);
     else wrong("unknown option: " + std::string(option));
   }
+  if (arguments.fresh) arguments.first += fresh_offset();
   return arguments;
 }
 
@@ -216,6 +227,7 @@ int run_command(int argc, char** argv) {
     if (!arguments.trace_file.empty()) write_trace(result, arguments.trace_file);
     return result;
   };
+  if (arguments.fresh) std::printf("seeds from %llu on\n", static_cast<unsigned long long>(arguments.first)), std::fflush(stdout);
   Totals totals;
   std::vector<SeedReport> failures;
   const auto begin = std::chrono::steady_clock::now();
