@@ -28,7 +28,7 @@ void LocalSessions::on(Session& session, LocalSocket::Request&, const wire::Join
 
 void LocalSessions::join_group(Session& session, const wire::Join& join) {
   const auto refuse = [&](ErrorCode code, const char* text) { tell(session, wire::Refused{join.request, code, text}); };
-  if (!wire::valid_topic(join.group) && !wire::valid_pattern(join.group)) return refuse(ErrorCode::bad_topic, "no topic and no pattern");
+  if (!wire::valid_topic(join.group) && !wire::valid_pattern(join.group)) return refuse(ErrorCode::bad_topic, wire::topic_rules);
   if (session.goodbye) return refuse(ErrorCode::not_open, "the session has said goodbye");
   if (auto known = session.subscriptions.find(join.group); known != session.subscriptions.end()) {
     if (!known->second.leaving || known->second.rejoin) return refuse(ErrorCode::already_member, "joined already");

@@ -182,7 +182,8 @@ def run_suite(run):
                "--num-processes", str(os.cpu_count() or 2), "--timeout-multiplier", TIMES_AS_LONG.get(run.build, "1")]
     environment = {**os.environ, "MALLOC_PERTURB_": "0", **run.environment, **ENVIRONMENTS.get(run.build, {})}
     started = time.monotonic()
-    for old in (directory / "meson-logs").glob(f"{logbase}*"):
+    # Each GoogleTest program leaves its own results in the build directory, where Meson would find those of a former run if it aborts.
+    for old in [*(directory / "meson-logs").glob(f"{logbase}*"), *directory.glob("*.xml")]:
         old.unlink()
     subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     counts = read_results(directory / "meson-logs" / logbase)

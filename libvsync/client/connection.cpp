@@ -104,7 +104,7 @@ Result<std::string, RequestError> Connection::discard() { return session_->ask({
 
 Result<std::string, RequestError> Connection::members(std::string_view group) {
   if (!wire::valid_pattern(group)) {
-    return Unexpected{RequestError{.code = RequestError::Code::bad_topic, .text = "'" + std::string(group) + "' is neither a topic nor a pattern"}};
+    return Unexpected{RequestError{.code = RequestError::Code::bad_topic, .text = "'" + std::string(group) + "': " + wire::topic_rules}};
   }
   return session_->ask({.what = wire::Query::What::members, .group = std::string(group)});
 }

@@ -136,7 +136,7 @@ void Session::request_control(wire::ToDaemon message) {
 
 Result<Position, RequestError> Session::join(std::string_view group, const JoinOptions& options, bool in_stream) {
   if (!wire::valid_pattern(group)) {
-    return Unexpected{RequestError{.code = RequestError::Code::bad_topic, .text = "'" + std::string(group) + "' is neither a topic nor a pattern"}};
+    return Unexpected{RequestError{.code = RequestError::Code::bad_topic, .text = "'" + std::string(group) + "': " + wire::topic_rules}};
   }
   std::unique_lock lock(shared_.mutex);
   if (shared_.closing || shared_.phase == Phase::over) return Unexpected{closed_error(shared_)};

@@ -93,6 +93,10 @@ class RecordReader {
 /// (as whole levels, '>' last). UTF-8. A topic is also a valid pattern, which matches itself; '*' is one level, '>' one or more.
 [[nodiscard]] bool valid_topic(std::string_view topic);
 [[nodiscard]] bool valid_pattern(std::string_view pattern);
+/// For whoever named what is neither.
+inline constexpr const char* topic_rules =
+    "a topic or a pattern has at most 255 bytes in at most 32 levels, parted by single dots and without spaces; in patterns '*' is one level, "
+    "and '>', the last, one or more";
 [[nodiscard]] bool is_pattern(std::string_view name);
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view topic);
 

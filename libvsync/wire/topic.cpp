@@ -5,6 +5,9 @@
 #include "wire/text.hpp"
 
 namespace vsync::wire {
+
+static_assert(topic_bytes_max == 255 && topic_levels_max == 32, "as topic_rules says");
+
 namespace {
 
 /// The level at the front of `name`, which loses it and the dot behind it.
