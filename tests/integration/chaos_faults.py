@@ -117,8 +117,8 @@ class NetworkFaults(Actor):
 
     def __init__(self, faults, planned):
         super().__init__(faults, "network")
-        begins = [(fault.at, self._begin, fault) for fault in planned]
-        ends = [(fault.end, self._finish, fault) for fault in planned]
+        begins = [(at, self._begin, fault) for fault in planned for at in beginnings(fault)]
+        ends = [(at, self._finish, fault) for fault in planned for at in endings(fault)]
         self._steps = sorted(begins + ends, key=lambda step: step[0])
 
     def act(self):
@@ -148,6 +148,17 @@ class NetworkFaults(Actor):
             self.lab.limit(fault.nodes[0], None)
         else:
             self.lab.partition("")
+
+
+def beginnings(fault):
+    """One that flaps begins again and again."""
+    hz = fault.what.get("hz")
+    return [fault.at + n / hz for n in range(max(1, int(fault.lasts * hz)))] if hz else [fault.at]
+
+
+def endings(fault):
+    hz = fault.what.get("hz")
+    return [at + 0.5 / hz for at in beginnings(fault)] if hz else [fault.end]
 
 
 class DaemonFaults(Actor):
@@ -212,6 +223,15 @@ class DaemonFaults(Actor):
         self.lab.pause(self.node)
         self._wait_without_daemon(end)
         self.lab.resume(self.node)
+
+    def starve(self, end, choice):
+        """It gets the processor for a tenth of the time: stopped for 20 to 200 ms again and again, it lives and is slow."""
+        stopped = 0.02 * 10 ** choice
+        while self.round.now() < end:
+            self.lab.pause(self.node)
+            time.sleep(stopped)
+            self.lab.resume(self.node)
+            time.sleep(stopped / 9)
 
     def leave(self, end, choice):
         """It comes back at once, or later."""

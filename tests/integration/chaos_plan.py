@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass, field
 
 CHAOS_S = 15  # how long faults begin; one that began ends by itself soon after
+PAUSE_S = (0.1, 30)
+FLAPS_HZ = (1, 10)
 LEVELS = ("agreed", "uniform", "safe", "durable", "fifo")
 CABLE = {  # what a bad cable may do, and how much of it: percent and milliseconds, in steps
     "loss": (0.5, 2, 5, 10, 30),
@@ -16,9 +18,9 @@ CABLE = {  # what a bad cable may do, and how much of it: percent and millisecon
 }
 RATES = ("256kbit", "1mbit", "4mbit", "16mbit")
 DIRECTIONS = ("out", "in", "both")
-CUTS = ("split", "alone", "shatter", "one_way", "deaf", "mute", "link", "ring", "bridge")
+CUTS = ("split", "alone", "shatter", "one_way", "deaf", "mute", "link", "ring", "bridge", "flap")
 NETWORK = (*(f"cut_{cut}" for cut in CUTS), *CABLE, "rate")
-PROCESS = ("kill", "kill_again", "kill_many", "pause", "leave", "disk_full", "memory", "descriptors")
+PROCESS = ("kill", "kill_again", "kill_many", "pause", "starve", "leave", "disk_full", "memory", "descriptors")
 GROUPS = {"cuts": tuple(f"cut_{cut}" for cut in CUTS), "cables": tuple(CABLE), "kills": ("kill", "kill_again", "kill_many")}
 
 
@@ -102,7 +104,16 @@ class Plan:
     def _cuts(self, kinds):
         for at, lasts in self._spans(every_s=3, length_s=(0.2, 5)) if kinds else ():
             kind = self._random.choice(kinds)
-            yield Fault(at, lasts, kind, (), {"cut": getattr(self, f"_{kind}")()})
+            if kind == "cut_flap":
+                what = {"cut": self._cut_link() if self._random.random() < 0.5 else self._cut_alone(), "hz": round(self._from(FLAPS_HZ), 1)}
+            else:
+                what = {"cut": getattr(self, f"_{kind}")()}
+            yield Fault(at, lasts, kind, (), what)
+
+    def _from(self, least_and_most):
+        """As often from the smaller half of the orders of magnitude as from the larger."""
+        least, most = least_and_most
+        return least * (most / least) ** self._random.random()
 
     def _shuffled(self):
         nodes = list(self.nodes)
@@ -172,7 +183,9 @@ class Plan:
         for node in self.nodes if single else ():
             taken = list(planned[node])
             for at, lasts in self._spans(every_s=4 * len(self.nodes) / 3, length_s=(0.3, 5)):
-                fault = Fault(at, lasts, self._random.choice(single), (node,), {"choice": round(self._random.random(), 3)})
+                kind = self._random.choice(single)
+                lasts = round(self._from(PAUSE_S), 2) if kind == "pause" else lasts
+                fault = Fault(at, lasts, kind, (node,), {"choice": round(self._random.random(), 3)})
                 if all(fault.end + 0.5 < other.at or other.end + 0.5 < fault.at for other in taken):
                     planned[node].append(fault)
         return {node: sorted(faults, key=lambda fault: fault.at) for node, faults in planned.items()}

@@ -35,6 +35,7 @@ enum class FaultKind : std::uint8_t {
   slow_reader,   ///< an application reads more slowly than others publish: its daemon asks all publishers to wait
   force_primary, ///< an operator's command, at the first host from there on that takes it
   discard,       ///< an operator's command, at each host of a history that a forced primary has parted
+  starved,       ///< a process gets a tenth of the processor, in turns: it lives, hears and says everything late
   count_,
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count_);

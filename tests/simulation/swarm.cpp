@@ -279,6 +279,22 @@ void draw_clocks_and_links(SwarmOptions& options, Random random) {
 }
 
 // A generator of its own, too.
+void draw_hardships(SwarmOptions& options, Random random) {
+  if (random.chance(20)) options.network.loss_permille = static_cast<std::uint32_t>(random.between(30, 300));
+  if (random.chance(20)) options.network.duplicate_permille = static_cast<std::uint32_t>(random.between(50, 500));
+  if (!random.chance(100)) return;
+  for (std::uint64_t i = random.between(1, 3); i > 0; --i) {
+    Fault fault;
+    fault.at = random.between(Duration(500ms), options.fault_phase);
+    fault.kind = FaultKind::starved;
+    fault.a = random.below(options.nodes.size());
+    fault.side = random.next();
+    fault.lasts = random.between(Duration(500ms), Duration(8s));
+    options.faults.push_back(fault);
+  }
+}
+
+// A generator of its own, too.
 void draw_standing(SwarmOptions& options, Random random) {
   StandingFault fault;
   fault.kind = static_cast<StandingKind>(random.below(standing_kinds));
@@ -338,6 +354,7 @@ SwarmOptions draw(std::uint64_t seed) {
   if (!stands) draw_operators(options, Random(seed ^ 0x6f706572'61746f72));
   if (!stands) draw_votes(options, Random(seed ^ 0x766f7465'73000000));
   draw_clocks_and_links(options, Random(seed ^ 0x636c6f63'6b730000));
+  draw_hardships(options, Random(seed ^ 0x68617264'73686970));
   std::stable_sort(options.faults.begin(), options.faults.end(), [](const Fault& x, const Fault& y) { return x.at < y.at; });
   if (const auto aim = aim_of(seed)) take_aim(*aim, options, random);
   if (!stands) draw_reloads(options, Random(seed ^ 0x72656c6f'61640000));

@@ -133,6 +133,7 @@ class World : private Hosts {
   void strike_process(const Fault& fault);
   void strike_network(const Fault& fault);
   void suspend(const Fault& fault);
+  void starve(const Fault& fault, protocol::TimePoint until);
   void wake(Host host, protocol::Duration ahead = {});
   void set_wall_clocks();
   void cut_for(Host from, Host to, protocol::Duration lasts);

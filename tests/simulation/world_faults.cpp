@@ -60,6 +60,7 @@ bool World::hits(const Fault& fault, Host host) const {
     case FaultKind::reinstall: return host == fault.a && may_lose_disk(host, fault.moment.has_value());
     case FaultKind::pause:
     case FaultKind::suspend: return host == fault.a && !node.paused();
+    case FaultKind::starved:
     case FaultKind::slow_reader: return host == fault.a;
     case FaultKind::leave: return host == fault.a && !node.leaving();
     case FaultKind::crash_all: return true;
@@ -170,6 +171,7 @@ void World::strike(const Fault& fault) {
     case FaultKind::leave:
     case FaultKind::slow_disk:
     case FaultKind::slow_reader:
+    case FaultKind::starved:
     case FaultKind::crash_all:
     case FaultKind::lose_side: return strike_process(fault);
     case FaultKind::disk_error:
@@ -206,6 +208,7 @@ void World::strike_process(const Fault& fault) {
       schedule_.after(fault.lasts, [this, host = fault.a] { wake(host); });
       return;
     case FaultKind::suspend: return suspend(fault);
+    case FaultKind::starved: return starve(fault, schedule_.now() + fault.lasts);
     case FaultKind::slow_reader:
       node.hold_back(true);
       schedule_.after(fault.lasts, [this, host = fault.a] { nodes_[host].hold_back(false); });
@@ -335,6 +338,17 @@ void World::suspend(const Fault& fault) {
   schedule_.after(lasts, [this, host = fault.a, ahead, process = node.process()] {
     if (nodes_[host].process() == process) wake(host, ahead);
   });
+}
+
+void World::starve(const Fault& fault, protocol::TimePoint until) {
+  Node& node = nodes_[fault.a];
+  if (faults_over_ || schedule_.now() >= until) return;
+  const Duration stopped = 20ms * (1 << (fault.side % 4));
+  if (node.running() && !node.paused()) {
+    node.pause();
+    schedule_.after(stopped, [this, host = fault.a] { wake(host); });
+  }
+  schedule_.after(stopped + stopped / 9, [this, fault, until] { starve(fault, until); });
 }
 
 void World::wake(Host host, Duration ahead) {
