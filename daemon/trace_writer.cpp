@@ -1,6 +1,7 @@
 #include "daemon/trace_writer.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,11 +21,14 @@ namespace {
 
 constexpr std::size_t lines_bytes_max = 1u << 20;
 
-/// Times of daemons under one system's boot clock compare. Where the system doesn't tell which boot this is, each start has its own.
+/// Times of daemons under one system's boot clock compare, if they are in one time namespace. Where the system doesn't tell which boot this is,
+/// each start has its own.
 std::uint64_t boot_clock() {
   std::uint64_t clock = 0;
-  std::ifstream("/proc/sys/kernel/random/boot_id") >> std::hex >> clock;  // up to the first hyphen
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> std::hex >> clock;  // up to the first hyphen: 32 bits
   while (clock == 0) clock = std::random_device{}();
+  struct stat time_namespace {};
+  if (::stat("/proc/self/ns/time", &time_namespace) == 0) clock ^= std::uint64_t{time_namespace.st_ino} << 32;
   return clock;
 }
 
