@@ -8,7 +8,7 @@ import signal
 import unittest
 
 from applications import longest_gap
-from support import EVENT_WITHIN_S, SLOWNESS, VIEW_WITHIN_S, ClusterTest, wait_until
+from support import EVENT_WITHIN_S, SLOWNESS, VIEW_WITHIN_S, ClusterTest, figure, wait_until
 
 
 class Reload(ClusterTest):
@@ -201,6 +201,24 @@ class Reload(ClusterTest):
             self.go_on(subscribers)
         self.assertEqual(self.view(lab, lab.nodes), before)
         self.end(subscribers, publishers)
+
+    def test_votes_and_times_that_change_in_the_middle_of_view_changes(self):
+        """A host is killed, and the others are told new votes and times before they have gone on without it; it starts with the new ones."""
+        lab = self.lab(5)
+        at = ["a", "b", "c"]
+        subscribers, publishers = self.begin(lab, at)
+        times = ({"suspect_after_min_ms": 900, "admit_after_ms": 1200, "heartbeat_every_ms": 50}, {"lease_ms": 300}, {})
+        for kills in range(figure(4, 30)):
+            keys = {**times[kills % len(times)], "tie_breaker": self.random.choice(lab.nodes)}
+            killed = self.random.choice(["d", "e"])
+            lab.kill(killed)
+            self.reload_all(lab, [node for node in lab.nodes if node != killed],
+                            lambda node: lab.write_config(node, keys={**keys, "weight": self.random.choice((1, 2))}))
+            lab.write_config(killed, keys=keys)
+            lab.start(killed)
+            self.go_on(subscribers)
+            self.view(lab, lab.nodes)
+        self.end(subscribers, publishers, gap=5.0)
 
     # ---- what is wrong, and what takes a restart
 
