@@ -52,8 +52,8 @@ void Coordinator::ask(TimePoint now) {
 
 void Coordinator::on_answer(TimePoint now, const NodeId& from, const Answer& answer) {
   if (step_ != Step::answers || answer.ballot != plan_.ballot) return;
-  answers_[from] = answer;
-  slowest_ = std::max(slowest_, now - entered_);
+  const bool first = answers_.insert_or_assign(from, answer).second;
+  if (first && acceptor_rank(plan_.view, from, plan_.restart)) slowest_ = std::max(slowest_, now - entered_);
   waiting_.erase(from);
   const bool enough = may_go_on_with({});
   if (waiting_.empty() || (mutant(Mutant::hasty_choice) && enough)) return choose(now);
@@ -67,29 +67,48 @@ void Coordinator::on_lost(TimePoint now, const NodeId& node) {
   if (step_ == Step::answers && waiting_.erase(node) > 0 && waiting_.empty()) choose(now);
   // Who must hold the cut and can't say so any more would be in the next view without it.
   if (step_ == Step::gathering && waiting_.contains(node) && !mutant(Mutant::gathers_for_ever)) step_ = Step::failed;
-  if (asks_on_ && step_ != Step::failed) {
+  if (asks_on_ && (step_ == Step::answers || step_ == Step::accepting)) {
     waiting_.erase(node);
     if (!may_go_on_with(waiting_)) step_ = Step::failed;
   }
 }
 
-/// Those that have given their vote in this step and `more` together.
-bool Coordinator::may_go_on_with(const std::set<NodeId>& more) const {
-  RankSet votes = step_ == Step::accepting ? accepted_ : answered(plan_.view, answers_, plan_.restart);
-  for (const NodeId& node : more) {
-    if (const auto rank = acceptor_rank(plan_.view, node, plan_.restart)) votes.insert(*rank);
-  }
-  return may_go_on(plan_.view, votes);
+void Coordinator::on_present(TimePoint now, RankSet members) {
+  if (!asks_on_ || now - entered_ < config_->lag_exclude_after) return;
+  if (may_go_on(plan_.view, members.minus(ranks_of(waiting_)))) step_ = Step::failed;
 }
 
-/// For a write that nobody may go on without. A disk that took longer for its promise than one that is taken for hung takes as long again.
-Duration Coordinator::longest_wait() const { return std::max<Duration>(config_->lag_exclude_after, slowest_ * 2); }
+RankSet Coordinator::ranks_of(const std::set<NodeId>& nodes) const {
+  RankSet ranks;
+  for (const NodeId& node : nodes) {
+    if (const auto rank = acceptor_rank(plan_.view, node, plan_.restart)) ranks.insert(*rank);
+  }
+  return ranks;
+}
+
+/// Those that have given their vote in this step and `more` together.
+bool Coordinator::may_go_on_with(const std::set<NodeId>& more) const {
+  const RankSet votes = step_ == Step::accepting ? accepted_ : answered(plan_.view, answers_, plan_.restart);
+  return may_go_on(plan_.view, votes | ranks_of(more));
+}
+
+/// Those that have answered, but for `some`.
+bool Coordinator::may_go_on_without(const std::set<NodeId>& some) const {
+  return may_go_on(plan_.view, answered(plan_.view, answers_, plan_.restart).minus(ranks_of(some)));
+}
+
+/// For a write that nobody may go on without. A disk that took longer for its promise than one that is taken for hung takes as long again. A cut
+/// that isn't there by then has lost a holder: it takes another round.
+Duration Coordinator::longest_wait() const {
+  return step_ == Step::gathering ? slowest_ * 2 : std::max<Duration>(config_->lag_exclude_after, slowest_ * 2);
+}
 
 /// The patience is over: is there anything to wait for that nobody can do without?
 bool Coordinator::asks_on(TimePoint now) {
-  if (step_ != Step::answers && step_ != Step::accepting) return false;
   const TimePoint last = entered_ + longest_wait();
-  if (now >= last || may_go_on_with({}) || !may_go_on_with(waiting_)) return false;
+  if (now >= last) return false;
+  const bool needed = step_ == Step::gathering ? !may_go_on_without(waiting_) : !may_go_on_with({}) && may_go_on_with(waiting_);
+  if (!needed) return false;
   deadline_ = last;
   ask(now);
   return asks_on_ = true;
@@ -107,7 +126,7 @@ void Coordinator::choose(TimePoint now) {
   waiting_ = {choice_->gather.begin(), choice_->gather.end()};
   enter(Step::gathering, now);
   // The cut is one more write for disks that have shown how slow they are.
-  deadline_ = std::max(deadline_, now + slowest_ * 2);
+  deadline_ = std::max(deadline_, now + std::min<Duration>(slowest_ * 2, config_->lag_exclude_after));
 }
 
 void Coordinator::on_gathered(TimePoint now, const NodeId& from) {
@@ -137,7 +156,7 @@ void Coordinator::on_accepted(const NodeId& from) {
 }
 
 void Coordinator::on_tick(TimePoint now) {
-  if (now >= plan_.until && step_ != Step::chosen) step_ = Step::failed;
+  if (now >= plan_.until && step_ < Step::accepting) step_ = Step::failed;
   if (step_ == Step::promise || step_ == Step::failed) return;
   if (now < deadline_) {
     if (now >= ask_again_) ask(now);

@@ -2,7 +2,7 @@
 // Coordinator: one attempt to end a view, from the ballot to the decision: its own promise, answers, choice, fetch, acceptance.
 // Single-decree Paxos (Lamport 2001) whose acceptors are the members of the view that ends, with a fetch before the acceptance. It
 // talks to itself like to any other acceptor: the engine loops messages to the own node back. What isn't answered is asked again, since
-// one lost frame must not cost a member its place; every request may come twice. Votes without which nobody could go on are asked for
+// one lost frame must not cost a member its place; every request may come twice. What nobody could go on without is waited for
 // beyond the ballot's patience: another ballot would cost a slow disk another write, and get no other answer.
 
 #include <algorithm>
@@ -34,7 +34,7 @@ class Coordinator {
     bool raise = false;
     std::optional<Forced> forced{};  ///< an operator wants it: whoever isn't among the acceptors has no vote
     Duration patience{};            ///< per step; what is needed may take `longest_wait`
-    TimePoint until = TimePoint::max();  ///< an operator's wish lasts no longer: given up wherever it stands
+    TimePoint until = TimePoint::max();  ///< an operator's wish lasts no longer; a value that was put to the vote may be chosen yet
   };
   struct Send {
     NodeId to;
@@ -51,6 +51,9 @@ class Coordinator {
   void on_refused() { if (step_ != Step::chosen) step_ = Step::failed; }
   /// Its patience is over, and it goes on asking for votes that are needed.
   [[nodiscard]] bool asks_on() const { return asks_on_; }
+  /// Members that are there, those that weren't asked among them: where they could go on without who is waited for, it isn't waited for longer
+  /// than until a disk is taken for hung.
+  void on_present(TimePoint now, RankSet members);
   /// `node` is suspected, or `asks_on` and it doesn't hear what it is asked: it is waited for no longer.
   void on_lost(TimePoint now, const NodeId& node);
   void on_tick(TimePoint now);
@@ -61,7 +64,7 @@ class Coordinator {
   [[nodiscard]] const Ballot& ballot() const { return plan_.ballot; }
   [[nodiscard]] const View& view() const { return plan_.view; }
   [[nodiscard]] const Value& value() const { return choice_->value; }
-  [[nodiscard]] TimePoint deadline() const { return std::min({deadline_, ask_again_, plan_.until}); }
+  [[nodiscard]] TimePoint deadline() const { return std::min({deadline_, ask_again_, step_ < Step::accepting ? plan_.until : TimePoint::max()}); }
   [[nodiscard]] std::vector<NodeId> everyone() const;
   std::vector<Send> take() { return std::exchange(sends_, {}); }
 
@@ -71,7 +74,9 @@ class Coordinator {
   void enter(Step step, TimePoint now);
   void ask(TimePoint now);
   void choose(TimePoint now);
-  bool may_go_on_with(const std::set<NodeId>& more) const;
+  [[nodiscard]] RankSet ranks_of(const std::set<NodeId>& nodes) const;
+  [[nodiscard]] bool may_go_on_with(const std::set<NodeId>& more) const;
+  [[nodiscard]] bool may_go_on_without(const std::set<NodeId>& some) const;
   [[nodiscard]] Duration longest_wait() const;
   bool asks_on(TimePoint now);
   void begin_accept(TimePoint now);

@@ -111,6 +111,7 @@ Arguments parse(int argc, char** argv) {
     else if (option == "--help") std::fputs(usage, stdout), std::exit(0);
     else wrong("unknown option: " + std::string(option));
   }
+  if (arguments.fresh && arguments.seeds == 1) wrong("--fresh is for several seeds");
   if (arguments.fresh) arguments.first += fresh_offset();
   return arguments;
 }

@@ -33,9 +33,9 @@ enum class FaultKind : std::uint8_t {
   damaged_disk,  ///< a process is killed and doesn't start with what it finds: it comes back when an operator has moved that away
   suspend,       ///< a host sleeps, and its clock goes on, now and then by more than has passed
   slow_reader,   ///< an application reads more slowly than others publish: its daemon asks all publishers to wait
+  starved,       ///< a process gets a tenth of the processor, in turns: it lives, hears and says everything late
   force_primary, ///< an operator's command, at the first host from there on that takes it
   discard,       ///< an operator's command, at each host of a history that a forced primary has parted
-  starved,       ///< a process gets a tenth of the processor, in turns: it lives, hears and says everything late
   count_,
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(FaultKind::count_);

@@ -79,10 +79,13 @@ void Node::kill() {
   armed_for_.reset();
   ++timer_;
   ++process_;
+  ++pauses_;
 }
 
 void Node::pause() {
-  if (!running() || paused_) return;
+  if (!running()) return;
+  ++pauses_;
+  if (paused_) return;
   paused_ = true;
   paused_at_ = around_.schedule.now();
 }

@@ -74,6 +74,7 @@ class Node {
 
   [[nodiscard]] bool running() const { return engine_.has_value(); }
   [[nodiscard]] bool paused() const { return paused_; }
+  [[nodiscard]] std::uint64_t pauses() const { return pauses_; }  ///< counts what stopped it, and its ends
   [[nodiscard]] bool responsive() const { return running() && !paused_; }
   [[nodiscard]] bool left() const { return engine_ && engine_->left(); }
   [[nodiscard]] bool leaving() const { return leaving_; }
@@ -123,6 +124,7 @@ class Node {
   protocol::TimePoint last_received_{};  ///< by its clock
   protocol::Duration longest_lease_{};   ///< that the process was configured with
   bool paused_ = false;
+  std::uint64_t pauses_ = 0;
   protocol::TimePoint paused_at_{};
   bool leaving_ = false;
   bool writing_ = false;

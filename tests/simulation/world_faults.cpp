@@ -346,7 +346,10 @@ void World::starve(const Fault& fault, protocol::TimePoint until) {
   const Duration stopped = 20ms * (1 << (fault.side % 4));
   if (node.running() && !node.paused()) {
     node.pause();
-    schedule_.after(stopped, [this, host = fault.a] { wake(host); });
+    // Unless it was started anew or stopped by something else meanwhile, which lasts.
+    schedule_.after(stopped, [this, host = fault.a, pause = node.pauses()] {
+      if (nodes_[host].pauses() == pause) wake(host);
+    });
   }
   schedule_.after(stopped + stopped / 9, [this, fault, until] { starve(fault, until); });
 }

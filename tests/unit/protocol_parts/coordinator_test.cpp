@@ -233,7 +233,7 @@ TEST_F(Ballots, WaitForTheCutAsLongAsDisksHaveShownThatTheyNeed) {
   EXPECT_EQ(coordinator->step(), Step::failed);
 }
 
-TEST_F(Ballots, WaitForADiskThatIsNeededThoughItWasTakenForHung) {
+TEST_F(Ballots, WaitForADiskThatIsNeededThoughItIsTakenForHung) {
   const Duration write = config.lag_exclude_after + 2s;
   answer("a");
   tick(600ms);
@@ -251,6 +251,50 @@ TEST_F(Ballots, WaitForADiskThatIsNeededThoughItWasTakenForHung) {
   EXPECT_EQ(coordinator->step(), Step::accepting) << "b's acceptance is one more such write";
   tick(asked + 3 * write);
   EXPECT_EQ(coordinator->step(), Step::failed);
+}
+
+TEST_F(Ballots, WaitNoLongerThanForAHungDiskForTheCutOfWhoIsNotNeeded) {
+  const Duration write = config.lag_exclude_after * 3;
+  for (const char* name : {"a", "b"}) answer(name);
+  coordinator->on_answer(t + write, node("c"), answer_of("c"));
+  ASSERT_EQ(coordinator->step(), Step::gathering);
+  for (const char* name : {"a", "b"}) gathered(name);
+  tick(write + config.lag_exclude_after - 1ms);
+  EXPECT_EQ(coordinator->step(), Step::gathering);
+  tick(write + config.lag_exclude_after);
+  EXPECT_EQ(coordinator->step(), Step::failed);
+}
+
+TEST_F(Ballots, EndWhereOthersAreBackThatCouldGoOnWithoutADiskThatIsTakenForHung) {
+  const auto present = [&](std::initializer_list<Rank> ranks, Duration after) { coordinator->on_present(t + after, RankSet(ranks)); };
+  begin({"a", "b"}, {});
+  answer("a");
+  tick(600ms);
+  ASSERT_TRUE(coordinator->asks_on());
+  present({Rank{0}, Rank{1}}, config.lag_exclude_after);
+  EXPECT_EQ(coordinator->step(), Step::answers) << "nobody else is there";
+  present({Rank{0}, Rank{1}, Rank{2}}, config.lag_exclude_after - 1ms);
+  EXPECT_EQ(coordinator->step(), Step::answers);
+  present({Rank{0}, Rank{1}, Rank{2}}, config.lag_exclude_after);
+  EXPECT_EQ(coordinator->step(), Step::failed);
+}
+
+TEST_F(Ballots, AreNotDelayedByAnAnswerThatComesTwice) {
+  answer("a");
+  answer("b");
+  coordinator->on_answer(t + 500ms, node("b"), answer_of("b"));
+  answer("c");
+  ASSERT_EQ(coordinator->step(), Step::gathering);
+  tick(600ms);
+  EXPECT_EQ(coordinator->step(), Step::failed);
+}
+
+TEST_F(Ballots, OfAnOperatorAreNotGivenUpOnceTheirValueIsOut) {
+  begin({"a", "b", "c"}, {}, t + 500ms);
+  for (const char* name : {"a", "b", "c"}) answer(name);
+  for (const char* name : {"a", "b", "c"}) gathered(name);
+  tick(500ms);
+  EXPECT_EQ(coordinator->step(), Step::accepting) << "who has accepted it may yet be asked by another";
 }
 
 TEST_F(Ballots, EndWithTheOperatorsWish) {
