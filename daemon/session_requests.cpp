@@ -266,7 +266,9 @@ const char* text_of(protocol::BootstrapError error) {
 const char* text_of(protocol::ForceError error) {
   switch (error) {
     case protocol::ForceError::no_view: return "this node was never in a view: bootstrap is for that";
-    case protocol::ForceError::no_place: return "this node has no place in the last view that it knows: force one that has; where none is left, give its history up (vsync join --discard)";
+    case protocol::ForceError::no_place:
+      return "this node has no place in the last view that it knows: force one that has; where none is left, give its history up (vsync join "
+             "--discard)";
     case protocol::ForceError::goes_on: return "this node's view goes on by itself";
     case protocol::ForceError::primary_is_heard: return "a peer is in a later view; this node joins it";
     case protocol::ForceError::no_state: return "no daemon that is there holds the stored state: force one that does";

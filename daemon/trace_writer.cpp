@@ -1,7 +1,6 @@
 #include "daemon/trace_writer.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <random>
+#include <string>
 #include <string_view>
 
 #include "checker/trace_text.hpp"
@@ -21,14 +21,18 @@ namespace {
 
 constexpr std::size_t lines_bytes_max = 1u << 20;
 
-/// Times of daemons under one system's boot clock compare, if they are in one time namespace. Where the system doesn't tell which boot this is,
-/// each start has its own.
+/// Times of daemons under one system's boot clock compare, where time namespaces don't shift it. Where the system doesn't tell which boot this
+/// is, each start has its own clock.
 std::uint64_t boot_clock() {
   std::uint64_t clock = 0;
   std::ifstream("/proc/sys/kernel/random/boot_id") >> std::hex >> clock;  // up to the first hyphen: 32 bits
   while (clock == 0) clock = std::random_device{}();
-  struct stat time_namespace {};
-  if (::stat("/proc/self/ns/time", &time_namespace) == 0) clock ^= std::uint64_t{time_namespace.st_ino} << 32;
+  std::ifstream offsets("/proc/self/timens_offsets");
+  std::string of;
+  std::int64_t seconds = 0, nanoseconds = 0;
+  while (offsets >> of >> seconds >> nanoseconds) {
+    if (of == "boottime") clock ^= static_cast<std::uint64_t>(seconds * 1'000'000'000 + nanoseconds) << 20;
+  }
   return clock;
 }
 

@@ -98,7 +98,8 @@ class Publisher {
   /// What no message can be published with, in words; empty if it is the message's own fault.
   [[nodiscard]] std::string wrong_arguments(PublishError error) const {
     switch (error) {
-      case PublishError::bad_topic: return "'" + arguments_.topic + "' is no topic: levels parted by single dots and without spaces; '*' and '>' are for patterns";
+      case PublishError::bad_topic:
+        return "'" + arguments_.topic + "' is no topic: levels parted by single dots and without spaces; '*' and '>' are for patterns";
       case PublishError::bad_key: return "--key: at most 255 bytes are allowed";
       case PublishError::bad_headers: return "--header: at most 32 are allowed, each with a name and at most 1024 bytes of name and value";
       case PublishError::queue_full:

@@ -22,6 +22,11 @@ void Coordinator::on_promised(TimePoint now) {
   enter(Step::answers, now);
 }
 
+TimePoint Coordinator::deadline() const {
+  const TimePoint next = std::min(deadline_, ask_again_);
+  return step_ < Step::accepting ? std::min(next, plan_.until) : next;
+}
+
 std::vector<NodeId> Coordinator::everyone() const {
   std::vector<NodeId> nodes = plan_.acceptors;
   nodes.insert(nodes.end(), plan_.joiners.begin(), plan_.joiners.end());
@@ -97,8 +102,8 @@ bool Coordinator::may_go_on_without(const std::set<NodeId>& some) const {
   return may_go_on(plan_.view, answered(plan_.view, answers_, plan_.restart).minus(ranks_of(some)));
 }
 
-/// For a write that nobody may go on without. A disk that took longer for its promise than one that is taken for hung takes as long again. A cut
-/// that isn't there by then has lost a holder: it takes another round.
+/// For a write that nobody may go on without. A disk that took longer for its promise than one that is taken for hung takes as long again. A
+/// cut that isn't there by then has lost a holder: it takes another round.
 Duration Coordinator::longest_wait() const {
   return step_ == Step::gathering ? slowest_ * 2 : std::max<Duration>(config_->lag_exclude_after, slowest_ * 2);
 }

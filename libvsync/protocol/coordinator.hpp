@@ -51,8 +51,8 @@ class Coordinator {
   void on_refused() { if (step_ != Step::chosen) step_ = Step::failed; }
   /// Its patience is over, and it goes on asking for votes that are needed.
   [[nodiscard]] bool asks_on() const { return asks_on_; }
-  /// Members that are there, those that weren't asked among them: where they could go on without who is waited for, it isn't waited for longer
-  /// than until a disk is taken for hung.
+  /// Members that are there, those that weren't asked among them: where they could go on without who is waited for, that one isn't waited for
+  /// longer than until its disk is taken for hung.
   void on_present(TimePoint now, RankSet members);
   /// `node` is suspected, or `asks_on` and it doesn't hear what it is asked: it is waited for no longer.
   void on_lost(TimePoint now, const NodeId& node);
@@ -64,7 +64,7 @@ class Coordinator {
   [[nodiscard]] const Ballot& ballot() const { return plan_.ballot; }
   [[nodiscard]] const View& view() const { return plan_.view; }
   [[nodiscard]] const Value& value() const { return choice_->value; }
-  [[nodiscard]] TimePoint deadline() const { return std::min({deadline_, ask_again_, step_ < Step::accepting ? plan_.until : TimePoint::max()}); }
+  [[nodiscard]] TimePoint deadline() const;
   [[nodiscard]] std::vector<NodeId> everyone() const;
   std::vector<Send> take() { return std::exchange(sends_, {}); }
 

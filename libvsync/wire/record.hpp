@@ -95,8 +95,8 @@ class RecordReader {
 [[nodiscard]] bool valid_pattern(std::string_view pattern);
 /// For whoever named what is neither.
 inline constexpr const char* topic_rules =
-    "a topic or a pattern has at most 255 bytes in at most 32 levels, parted by single dots and without spaces; in patterns '*' is one level, "
-    "and '>', the last, one or more";
+    "a topic or a pattern has at most 255 bytes in at most 32 levels, parted by single dots and without spaces; in patterns '*' is one "
+    "level, and '>', the last, one or more";
 [[nodiscard]] bool is_pattern(std::string_view name);
 [[nodiscard]] bool matches(std::string_view pattern, std::string_view topic);
 

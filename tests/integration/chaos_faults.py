@@ -220,7 +220,7 @@ class DaemonFaults(Actor):
                 return
 
     def pause(self, end, _):
-        self.lab.pause(self.node)
+        self._stop()
         self._wait_without_daemon(end)
         self.lab.resume(self.node)
 
@@ -228,7 +228,7 @@ class DaemonFaults(Actor):
         """It gets the processor for a tenth of the time: stopped for 20 to 200 ms again and again, it lives and is slow."""
         stopped = 0.02 * 10 ** choice
         while self.round.now() < end:
-            self.lab.pause(self.node)
+            self._stop()
             time.sleep(stopped)
             self.lab.resume(self.node)
             time.sleep(stopped / 9)
@@ -273,11 +273,17 @@ class DaemonFaults(Actor):
                 crowd.press()
 
     def _kill(self):
+        self._unless_it_ends(self.lab.kill)
+
+    def _stop(self):
+        self._unless_it_ends(self.lab.pause)
+
+    def _unless_it_ends(self, act):
         try:
-            self.lab.kill(self.node)
+            act(self.node)
         except LabError:
             self.watch()  # it was ending by itself just then: had it an excuse?
-            self.lab.kill(self.node)
+            act(self.node)
 
     def _wait_without_daemon(self, end):
         while self.round.now() < end:

@@ -188,4 +188,5 @@ class Plan:
                 fault = Fault(at, lasts, kind, (node,), {"choice": round(self._random.random(), 3)})
                 if all(fault.end + 0.5 < other.at or other.end + 0.5 < fault.at for other in taken):
                     planned[node].append(fault)
+                    taken.append(fault)
         return {node: sorted(faults, key=lambda fault: fault.at) for node, faults in planned.items()}

@@ -17,7 +17,8 @@ from lab import Lab, LabError, wait_until
 HEALED_WITHIN_S = 45 * SLOWNESS
 PROBED_WITHIN_S = 20 * SLOWNESS
 DISK_BYTES = 24 << 20
-SETTINGS = ("durable_keep_bytes=4194304",)
+# A node may be stopped for 30 s twice, and no session ends of that.
+SETTINGS = ("durable_keep_bytes=4194304", "session_expires_after_ms=300000")
 
 
 class Round:

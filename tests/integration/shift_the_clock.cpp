@@ -1,4 +1,4 @@
-// Preloaded into a daemon: its wall clock is ahead by what stands in a file, as nanoseconds in eight bytes; a test changes them while it runs.
+// Preloaded into a daemon: its wall clock is ahead by what stands in a file, as nanoseconds in eight bytes, which may change.
 //
 //   VSYNC_WALL_CLOCK_AHEAD=FILE
 

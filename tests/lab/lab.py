@@ -291,8 +291,8 @@ class Lab:
     # ---- its daemons
 
     def start(self, node, settings=(), program="vsyncd", limits=None, through=()):
-        """Starts a daemon; `settings` ("key=value"), the program, `limits` (as prlimit names them) and the command that it is started through
-        count for this start only."""
+        """Starts a daemon; `settings` ("key=value"), the program, `limits` (as prlimit names them) and the command `through` which it is
+        started count for this start only."""
         self._check(node)
         if self.pid(node):
             raise LabError(f"{node} is running already")
@@ -310,7 +310,8 @@ class Lab:
             # A process group of its own, so that ^C isn't for it, but no session: Linux schedules by session (autogroup), and lets one
             # that mostly sleeps wait for hundreds of milliseconds where others compile. The others would take that for its death.
             prefix = ["prlimit", *(f"--{name}={value}" for name, value in limits.items())] if limits else []
-            child = subprocess.Popen(self._inside(node) + prefix + list(through) + command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            command = [*self._inside(node), *prefix, *through, *command]
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                      process_group=0, env=self._environment(), cwd="/")
         self._children[node] = child
         processes.remember(home / "pid", child.pid)

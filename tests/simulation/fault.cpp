@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::array<const char*, fault_kinds> fault_names = {"crash",  "power_off", "reinstall", "pause", "partition", "split",
                                                               "one_way", "deaf",     "mute",      "cut_link", "reset",  "leave",
-                                                              "slow_disk", "crash_all", "lose_side", "full_queue", "disk_error", "hung_disk",
-                                                              "damaged_disk", "suspend", "slow_reader", "starved", "force_primary", "discard"};
+                                                              "slow_disk", "crash_all", "lose_side", "full_queue", "disk_error",
+                                                              "hung_disk", "damaged_disk", "suspend", "slow_reader", "starved",
+                                                              "force_primary", "discard"};
 
 }  // namespace
 

@@ -1,6 +1,8 @@
 #pragma once
 // A daemon's sessions as they are, around a real engine of a cluster in memory, over a socket in memory: time passes when the test says so.
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <variant>
 
 #include "wire/limits.hpp"
@@ -28,7 +30,8 @@ class AtB : public testing::Test {
     };
   }
   void open(std::uint64_t id) {
-    daemon.ask(std::to_string(id), wire::Open{.version = wire::local_version, .session = {1, id}, .application = "test", .last_n = 0, .last_position = {}});
+    daemon.ask(std::to_string(id), wire::Open{
+        .version = wire::local_version, .session = {1, id}, .application = "test", .last_n = 0, .last_position = {}});
   }
   void join(std::uint64_t id, const std::string& group) {
     daemon.ask(std::to_string(id), wire::Join{.request = 1, .group = group});
@@ -55,8 +58,8 @@ struct RecordsUnderWay : AtB {
   std::size_t under_way() { return daemon.cluster.at("b").records_under_way(); }
 };
 
-// Each record may become a view that goes to every session; what the order makes deliverable at once must not take a daemon so long that the
-// others miss it.
+// Each record may become a view that goes to every session; what the order makes deliverable at once must not take a daemon so long
+// that the others miss it.
 TEST_F(RecordsUnderWay, AreFewWhereSessionsAreMany) {
   constexpr std::size_t applications = 1100;
   constexpr std::size_t bound = 32;
@@ -85,7 +88,8 @@ struct Parted : AtB {
   protocol::test::Cluster& cluster = daemon.cluster;
 };
 
-// d has the first message only, and is forced to go on with that. a, b and c have both, and then b is left out; a and c end before it is back.
+// d has the first message only, and is forced to go on with that. a, b and c have both, and then b is left out; a and c end before it
+// is back.
 TEST_F(Parted, WhoComesBackToTheHistoryThatHasLessIsToldAllThatIsInVainThere) {
   open(1);
   join(1, "g");
@@ -93,7 +97,8 @@ TEST_F(Parted, WhoComesBackToTheHistoryThatHasLessIsToldAllThatIsInVainThere) {
   const protocol::Position common = publish(1);
   for (const char* other : {"a", "b", "c"}) cluster.cut("d", other);
   const protocol::Position in_vain = publish(2);
-  ASSERT_TRUE(run_until([&] { return cluster.view("b").size() == 3 && cluster.at("d").status().component == protocol::ComponentState::blocked; }));
+  const auto d_is_blocked = [&] { return cluster.at("d").status().component == protocol::ComponentState::blocked; };
+  ASSERT_TRUE(run_until([&] { return cluster.view("b").size() == 3 && d_is_blocked(); }));
   ASSERT_TRUE(cluster.tell("d", [](protocol::Engine& engine, protocol::TimePoint now) { return engine.force_primary(now); }));
   for (const char* other : {"a", "c"}) cluster.cut("b", other);
   ASSERT_TRUE(run_until([&] { return cluster.view("a").size() == 2 && cluster.view("d").size() == 1; }));
