@@ -32,6 +32,16 @@ constexpr std::size_t records_max = 16;
 constexpr std::size_t views_under_way_max = 1u << 15;
 constexpr std::size_t records_under_way_min = 32;
 
+// What would be answered by something that only a welcome may be followed by must not come earlier.
+bool may_come_before_welcome(const wire::ToDaemon& message) {
+  return std::visit(
+      []<class M>(const M&) {
+        return !std::is_same_v<M, wire::Join> && !std::is_same_v<M, wire::Leave> && !std::is_same_v<M, wire::Publish> &&
+               !std::is_same_v<M, wire::Received> && !std::is_same_v<M, wire::JoinedAgain>;
+      },
+      message);
+}
+
 }  // namespace
 
 LocalSessions::LocalSessions(uv_loop_t* loop, LocalSocket& socket, protocol::Engine& engine, const SessionLimits& limits,
@@ -126,6 +136,9 @@ void LocalSessions::on_request(LocalSocket::Request& request) {
   if (!message) return end_for_misconduct(session, ErrorCode::malformed, message.error().what);
   if (request.body.size() != 0 && !std::holds_alternative<wire::Publish>(*message)) {
     return end_for_misconduct(session, ErrorCode::malformed, "a body where there must be none");
+  }
+  if (session.stage == Session::Stage::opening && !may_come_before_welcome(*message)) {
+    return end_for_misconduct(session, ErrorCode::not_open, "a request before Welcome");
   }
   std::visit([&](const auto& m) { on(session, request, m); }, *message);
 }

@@ -103,9 +103,7 @@ void LocalSessions::renew_strictness(Session& session) {
 
 void LocalSessions::on(Session& session, LocalSocket::Request& request, const wire::Publish& publish) {
   const std::uint64_t bytes = request.body.size();
-  if (session.stage != Session::Stage::open || session.goodbye) {
-    return end_for_misconduct(session, ErrorCode::not_open, "a publish before Welcome or after Goodbye");
-  }
+  if (session.goodbye) return end_for_misconduct(session, ErrorCode::not_open, "a publish after Goodbye");
   if (publish.count == 0 || publish.count > wire::batch_messages_max || bytes > wire::batch_bytes_max) {
     return end_for_misconduct(session, ErrorCode::too_large, "a batch of no or too many messages");
   }

@@ -42,7 +42,7 @@ struct ToDaemon {
   }
 }
 
-# First message of a connection. Answered by Welcome or Error.
+# First message of a connection. Answered by Welcome or Error; before the former nothing but questions, pongs and a goodbye is asked.
 struct Open {
   version @0 :UInt16;
   session @1 :SessionId;      # random, made by the client library; the same after a reconnect

@@ -75,9 +75,10 @@ class Host {
                            .application = "honest",
                            .last_n = 0,
                            .last_position = {}});
-    ask(honest, wire::Join{.request = 1, .group = honest_topic});
     turn();
     VSYNC_ASSERT(honest.welcomed);
+    ask(honest, wire::Join{.request = 1, .group = honest_topic});
+    turn();
   }
   void check_honest() {
     Application& honest = applications_.front();
@@ -126,7 +127,8 @@ class Host {
         if (in.ConsumeBool()) open.last_n = who.next_n - 1;
         if (in.ConsumeBool()) open.last_position = position(in, who);
         if (in.ConsumeIntegralInRange(0, 15) == 0) open.version = in.ConsumeIntegral<std::uint16_t>();
-        return ask(who, open);
+        ask(who, open);
+        return in.ConsumeIntegralInRange(0, 7) != 0 ? turn() : void();  // nothing else may come before its welcome
       }
       case 1:
       case 2:
@@ -232,8 +234,7 @@ class Host {
   template <class Message>
   void got(Application& who, const Message&, const daemon::Parcel&) {
     constexpr bool ends = std::is_same_v<Message, wire::Error> || std::is_same_v<Message, wire::GoodbyeReply>;
-    // Whoever asks before it is welcome may be told so.
-    constexpr bool answers = std::is_same_v<Message, wire::Refused> || std::is_same_v<Message, wire::QueryAnswer>;
+    constexpr bool answers = std::is_same_v<Message, wire::QueryAnswer>;  // also before it is welcome
     VSYNC_ASSERT(who.welcomed || ends || answers);
     if (ends) who.welcomed = false;
   }

@@ -28,6 +28,7 @@ class AtB : public testing::Test {
       ASSERT_TRUE(message);
       told.emplace_back(std::string(route), std::move(*message));
     };
+    daemon.turn();  // it knows that it is primary
   }
   void open(std::uint64_t id) {
     daemon.ask(std::to_string(id), wire::Open{
@@ -78,6 +79,38 @@ TEST_F(RecordsUnderWay, AreFewWhereSessionsAreMany) {
   EXPECT_EQ(most, bound);
 }
 
+struct BeforeItsWelcome : AtB {
+  BeforeItsWelcome() : AtB({"a", "b", "c"}) {}
+  [[nodiscard]] std::size_t told_before_welcome() const {
+    std::size_t count = 0;
+    for (const auto& [route, message] : told) {
+      if (std::holds_alternative<wire::Welcome>(message)) break;
+      count += std::holds_alternative<wire::Error>(message) ? 0 : 1;
+    }
+    return count;
+  }
+};
+
+// A library would take what comes before its welcome for a broken daemon. (A finding of the fuzzer: a join that a former connection had under
+// way made the new one a member before it was welcome.)
+TEST_F(BeforeItsWelcome, AnApplicationIsToldNothingAndAsksForNothing) {
+  const auto asks = [&](const wire::ToDaemon& message, const std::vector<std::byte>& body = {}) {
+    const std::size_t errors = all<wire::Error>().size();
+    open(1);
+    daemon.ask("1", message, body);
+    const bool ended = run_until([&] { return all<wire::Error>().size() > errors; }, 1s);
+    return ended ? std::optional(all<wire::Error>().back().code) : std::nullopt;
+  };
+  EXPECT_EQ(asks(wire::Join{.request = 1, .group = "g"}), wire::ErrorCode::not_open);
+  EXPECT_EQ(asks(wire::Leave{1, "g"}), wire::ErrorCode::not_open);
+  EXPECT_EQ(asks(wire::Publish{1, 1, protocol::Level::agreed, false, 1}, body_of("g", 1)), wire::ErrorCode::not_open);
+  EXPECT_EQ(asks(wire::Received{}), wire::ErrorCode::not_open);
+  EXPECT_EQ(asks(wire::JoinedAgain{}), wire::ErrorCode::not_open);
+  EXPECT_EQ(told_before_welcome(), 0u);
+  open(1);
+  EXPECT_TRUE(run_until([&] { return !all<wire::Welcome>().empty(); }));
+}
+
 struct Parted : AtB {
   Parted() : AtB({"a", "b", "c", "d"}) {}
   protocol::Position publish(std::uint64_t n) {
@@ -92,6 +125,7 @@ struct Parted : AtB {
 // is back.
 TEST_F(Parted, WhoComesBackToTheHistoryThatHasLessIsToldAllThatIsInVainThere) {
   open(1);
+  ASSERT_TRUE(run_until([&] { return all<wire::Welcome>().size() == 1; }));
   join(1, "g");
   ASSERT_TRUE(run_until([&] { return all<wire::Joined>().size() == 1; }));
   const protocol::Position common = publish(1);
