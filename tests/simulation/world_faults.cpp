@@ -304,8 +304,15 @@ void World::give_up_parted_histories() {
       return std::find(from.begin(), from.end(), name) != from.end();
     };
   };
-  // What was kept stays so, though no others were parted from it while they were down.
-  if (std::ranges::none_of(parted, is_parted_from(kept_))) kept_ = nodes_[parted[operator_.below(parted.size())]].name();
+  // What was kept stays so, though no others were parted from it while they were down. Who waits for others may wait for ever: what somebody
+  // works with is kept, if there is such a one.
+  if (std::ranges::none_of(parted, is_parted_from(kept_))) {
+    std::vector<Host> best;
+    std::ranges::copy_if(parted, std::back_inserter(best),
+                         [&](Host host) { return nodes_[host].engine().status().component == protocol::ComponentState::primary; });
+    if (best.empty()) best = parted;
+    kept_ = nodes_[best[operator_.below(best.size())]].name();
+  }
   for (const Host host : parted) {
     if (is_parted_from(kept_)(host)) discard(host);
   }
