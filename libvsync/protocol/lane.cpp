@@ -17,6 +17,8 @@ LaneReplica::LaneReplica(const View& view, Rank sequencer)
       known_sent_(view.size()) {}
 
 bool LaneReplica::advance_held() {
+  // What can't be delivered as it was ordered is held no further, so that this node is left out like any that doesn't keep up.
+  if (delivered_ < held_ && !next()) return false;
   const Seq before = held_;
   while (held_ < order_.end()) {
     const OrderedRun& run = order_.at(held_ + 1).run;
@@ -34,7 +36,12 @@ std::optional<LaneReplica::Next> LaneReplica::next() const {
   if (delivered_ >= held_) return std::nullopt;
   const OrderLog::Entry& entry = order_.at(delivered_ + 1);
   const Seqno first = delivered_seqno_[entry.run.publisher.value] + 1;
-  return Next{delivered_ + 1, entry.run.publisher, &streams_[entry.run.publisher.value].at(first), entry.ordered_at};
+  const Stream& stream = streams_[entry.run.publisher.value];
+  if (first <= stream.base()) return std::nullopt;
+  const Chunk& chunk = stream.at(first);
+  // A sequencer orders whole chunks. One that doesn't fit was damaged behind the links' checksums, here or there.
+  if (chunk.first != first || chunk.last() >= entry.run.first_seqno + entry.run.count) return std::nullopt;
+  return Next{delivered_ + 1, entry.run.publisher, &chunk, entry.ordered_at};
 }
 
 void LaneReplica::pop(const Next& next) {
@@ -45,7 +52,7 @@ void LaneReplica::pop(const Next& next) {
 const Chunk* LaneReplica::next_of(Rank publisher) const {
   const Seqno first = std::max(delivered_seqno_[publisher.value], ahead_[publisher.value]) + 1;
   const Stream& stream = streams_[publisher.value];
-  return first <= stream.end() ? &stream.at(first) : nullptr;
+  return first <= stream.end() && first > stream.base() ? &stream.at(first) : nullptr;
 }
 
 std::vector<Run> LaneReplica::unordered() const {

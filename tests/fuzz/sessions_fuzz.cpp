@@ -234,7 +234,8 @@ class Host {
   template <class Message>
   void got(Application& who, const Message&, const daemon::Parcel&) {
     constexpr bool ends = std::is_same_v<Message, wire::Error> || std::is_same_v<Message, wire::GoodbyeReply>;
-    constexpr bool answers = std::is_same_v<Message, wire::QueryAnswer>;  // also before it is welcome
+    // Whoever asks a question before it is welcome is told.
+    constexpr bool answers = std::is_same_v<Message, wire::Refused> || std::is_same_v<Message, wire::QueryAnswer>;
     VSYNC_ASSERT(who.welcomed || ends || answers);
     if (ends) who.welcomed = false;
   }

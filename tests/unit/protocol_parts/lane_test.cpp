@@ -67,6 +67,22 @@ TEST_F(Replica, HoldsAPartOfARun) {
   EXPECT_FALSE(lane.advance_held());
 }
 
+// Memory that went wrong between the checksums: what a's chunk has too much would pass for b's message. (A finding of the fuzzer.)
+TEST_F(Replica, DeliversNoChunkThatIsLargerThanWhatWasOrderedAndHoldsNothingBehindIt) {
+  order(0, 2);
+  order(1, 1);
+  order(0, 2);
+  receive(0, 1, 4);
+  receive(1, 1, 1);
+  EXPECT_THAT(deliver(), IsEmpty());
+  order(1, 1);
+  receive(1, 2, 1);
+  const Seq held = lane.held();
+  EXPECT_FALSE(lane.advance_held());
+  EXPECT_EQ(lane.held(), held);
+  EXPECT_EQ(lane.delivered(), Seq{0});
+}
+
 TEST_F(Replica, OffersTheSequencerWhatIsReceivedAndNotOrdered) {
   receive(0, 1, 3);
   receive(1, 1, 2);
