@@ -125,8 +125,10 @@ void World::reload(Host host, const Reload& chosen) {
   config.min_weight = chosen.config.min_weight;
   config.weight = chosen.weights[host];
   config.peers.clear();
+  // An operator takes a host out of a cluster that works without it: else those that are left would be another one.
+  const bool without = chosen.without && host != chosen.without && can_do_without(*chosen.without);
   for (Host peer = 0; peer < nodes_.size(); ++peer) {
-    if (peer != host && (peer != chosen.without || host == chosen.without)) config.peers.push_back(nodes_[peer].name());
+    if (peer != host && !(without && peer == chosen.without)) config.peers.push_back(nodes_[peer].name());
   }
   nodes_[host].reconfigure(std::move(config));
 }
@@ -134,7 +136,8 @@ void World::reload(Host host, const Reload& chosen) {
 void World::start(Host host, bool with_disk) {
   if (nodes_[host].running()) return;
   // A daemon that can't write, or finds something else than it wrote, says so and ends.
-  const bool moved_away = damaged_.contains(host) && (disks_were_needed_ || gave_up_ || can_do_without(host));
+  const bool can_do = disks_were_needed_ || gave_up_ || can_do_without(host) || (faults_over_ && someone_works());
+  const bool moved_away = damaged_.contains(host) && can_do;
   if (!nodes_[host].disk().works() || (damaged_.contains(host) && !moved_away)) return come_back(host, start_again_after, with_disk);
   if (moved_away) with_disk = false;
   damaged_.erase(host);

@@ -132,6 +132,8 @@ class World : private Hosts {
   void note_steps(const Fault& fault);
   void strike_process(const Fault& fault);
   void strike_network(const Fault& fault);
+  [[nodiscard]] bool someone_works() const;
+  [[nodiscard]] bool someone_is_taken_out() const;
   void suspend(const Fault& fault);
   void starve(const Fault& fault, protocol::TimePoint until);
   void wake(Host host, protocol::Duration ahead = {});

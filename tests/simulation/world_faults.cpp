@@ -15,10 +15,15 @@ constexpr Duration alone_for = 2500ms;  ///< longer than a node without peers co
 constexpr Duration patience_of_operators = 5s;
 }
 
+/// What it remembers is asked by nobody that lost a disk.
+bool World::someone_is_taken_out() const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [&](const Node& node) { return node.config().peers.size() + 1 < nodes_.size(); });
+}
+
 // A disk may be lost only where the rest can go on without what was on it: all others of its view are up, in that view and at work.
 // Where a witness is only aimed seeds lose one, and only the witness's.
 bool World::may_lose_disk(Host host, bool aimed) const {
-  if (nodes_.size() < 3) return false;
+  if (nodes_.size() < 3 || someone_is_taken_out()) return false;
   const bool of_witness = options_.nodes[host].witness;
   for (const NodeOptions& node : options_.nodes) {
     if (node.weight != 1 || (node.witness && !(aimed && of_witness))) return false;
@@ -56,7 +61,8 @@ bool World::hits(const Fault& fault, Host host) const {
     case FaultKind::slow_disk:
     case FaultKind::disk_error:
     case FaultKind::hung_disk: return host == fault.a;
-    case FaultKind::damaged_disk: return host == fault.a && (fault.killed ? another_disk_has_a_view(host) : can_do_without(host));
+    case FaultKind::damaged_disk:
+      return host == fault.a && !someone_is_taken_out() && (fault.killed ? another_disk_has_a_view(host) : can_do_without(host));
     case FaultKind::reinstall: return host == fault.a && may_lose_disk(host, fault.moment.has_value());
     case FaultKind::pause:
     case FaultKind::suspend: return host == fault.a && !node.paused();
@@ -318,11 +324,15 @@ void World::give_up_parted_histories() {
   }
 }
 
-/// Those that are left of a history may be too few, and know it: an operator who is sure that nobody has more lets them go on.
-void World::force_who_is_left() {
-  const bool works = std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
+bool World::someone_works() const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
     return node.running() && node.engine().status().component == protocol::ComponentState::primary;
   });
+}
+
+/// Those that are left of a history may be too few, and know it: an operator who is sure that nobody has more lets them go on.
+void World::force_who_is_left() {
+  const bool works = someone_works();
   if (works || force_at_ == protocol::TimePoint{}) force_at_ = schedule_.now() + patience_of_operators;
   if (works || schedule_.now() < force_at_) return;
   force_at_ = schedule_.now() + patience_of_operators;
