@@ -166,6 +166,7 @@ void Script::expect_session(const Words& words) {
   }
   if (what == "kept") {  // kept s1 N at a b: in the durable log
     for (const Host host : hosts_from(words, 5)) {
+      if (!world_->nodes()[host].running()) return fail(names_[host] + " doesn't run");
       const auto& log = world_->nodes()[host].engine().durable_log().entries(protocol::Lane{});
       const auto times = std::count_if(log.begin(), log.end(), [&](const protocol::LogEntry& entry) {
         return entry.chunk.session == id && n >= entry.chunk.first_n && n < entry.chunk.first_n + entry.chunk.count;
