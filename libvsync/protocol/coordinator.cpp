@@ -105,7 +105,7 @@ bool Coordinator::may_go_on_without(const std::set<NodeId>& some) const {
 /// For a write that nobody may go on without. A disk that took longer for its promise than one that is taken for hung takes as long again. A
 /// cut that isn't there by then has lost a holder: it takes another round.
 Duration Coordinator::longest_wait() const {
-  return step_ == Step::gathering ? slowest_ * 2 : std::max<Duration>(config_->lag_exclude_after, slowest_ * 2);
+  return step_ == Step::gathering ? slowest_ * 2 : std::max<Duration>(plan_.patience_with_needed, slowest_ * 2);
 }
 
 /// The patience is over: is there anything to wait for that nobody can do without?

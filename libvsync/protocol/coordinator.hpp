@@ -33,7 +33,8 @@ class Coordinator {
     std::uint64_t random = 0;
     bool raise = false;
     std::optional<Forced> forced{};  ///< an operator wants it: whoever isn't among the acceptors has no vote
-    Duration patience{};            ///< per step; what is needed may take `longest_wait`
+    Duration patience{};            ///< per step
+    Duration patience_with_needed{};  ///< with what nobody may go on without
     TimePoint until = TimePoint::max();  ///< an operator's wish lasts no longer; a value that was put to the vote may be chosen yet
   };
   struct Send {

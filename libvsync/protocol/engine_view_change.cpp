@@ -147,6 +147,8 @@ void Engine::Parts::start_ballot(std::vector<NodeId> acceptors, bool restart, bo
   for (const NodeId& node : acceptors) returns = std::max(returns, recent_exclusions(node.name));
   const Duration raised = std::min<Duration>(plan.patience * (1 << std::min(late_ballots, 10u)), config.lag_exclude_after);
   plan.patience = std::max(plan.patience * (1 + std::min(returns, 4u)), raised) + backoff;
+  // Without a bound for what nobody may go on without: such a disk may take longer than one that is taken for hung.
+  plan.patience_with_needed = config.lag_exclude_after * (1 << std::min(late_ballots, 10u));
   plan.ballot = {mutant(Mutant::round_used_again) ? std::max<std::uint64_t>(disk.promised.round, 1) : round + 1, own};
   plan.restart = restart;
   plan.acceptors = std::move(acceptors);

@@ -25,6 +25,7 @@ struct Ballots : testing::Test {
     for (const std::string& name : joiners) plan.joiners.push_back(node(name));
     plan.sequencers = {Rank{0}};
     plan.patience = 600ms;
+    plan.patience_with_needed = config.lag_exclude_after;
     plan.until = until;
     coordinator.emplace(config, std::move(plan), t);
     coordinator->on_promised(t);
