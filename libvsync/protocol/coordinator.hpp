@@ -63,6 +63,7 @@ class Coordinator {
   /// It failed because what it had asked for had not come in time, not because somebody refused or is gone.
   [[nodiscard]] bool ran_out_of_patience() const { return ran_out_of_patience_; }
   [[nodiscard]] const Ballot& ballot() const { return plan_.ballot; }
+  [[nodiscard]] bool restart() const { return plan_.restart; }
   [[nodiscard]] const View& view() const { return plan_.view; }
   [[nodiscard]] const Value& value() const { return choice_->value; }
   [[nodiscard]] TimePoint deadline() const;

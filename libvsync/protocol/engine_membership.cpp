@@ -313,7 +313,9 @@ void Engine::Parts::tell_coordinator_who_is_lost() {
     const bool deaf = peer != nullptr && peer->node == node && !lists(peer->heartbeat, self);
     if (lost || deaf) coordinator->on_lost(now, node);
   }
-  if (in_view && coordinator->asks_on()) coordinator->on_present(now, unsuspected());
+  if (!coordinator->asks_on()) return;
+  if (in_view && !coordinator->restart()) return coordinator->on_present(now, unsuspected());
+  if (const auto there = present()) coordinator->on_present(now, there->ranks);
 }
 
 /// Something of the view isn't as its members are now, and a ballot can change that.
