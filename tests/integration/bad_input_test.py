@@ -18,6 +18,7 @@ import zmtp
 from support import EVENT_WITHIN_S, SANITIZED, ClusterTest, count, figure, say, wait_until
 
 MUTATIONS = 2000 if SANITIZED else figure(10_000, 150_000)
+AT_ONCE = 50
 FORGED_HANDSHAKES = figure(500, 20_000)
 STORM = 500
 TURNS = figure(0, 5)  # of each kind, in which a latency is measured
@@ -65,6 +66,24 @@ class BadInput(ClusterTest):
             connection.sendall(b"".join(messages))
             wait_until(lambda: self.bad_sessions() > ended, EVENT_WITHIN_S, "the end of the bad session")
 
+    def welcome_session(self, hello):
+        """A connection whose session is open, and what was received beyond its welcome: before that hardly anything may be said."""
+        connection = zmtp.open_session(self.cluster.socket("a"))
+        connection.sendall(zmtp.message(zmtp.with_fresh_session(hello), b""))
+        said = bytearray()
+        self.assertIn("welcome", zmtp.decode(zmtp.receive_message(connection, said)[0]))
+        return connection, said
+
+    def assert_error(self, says, *messages):
+        """An open session ends with an error that says so."""
+        count("wrong messages")
+        connection, said = self.welcome_session(zmtp.open_message())
+        with connection:
+            connection.sendall(b"".join(messages))
+            while "error = " not in (told := zmtp.decode(zmtp.receive_message(connection, said)[0])):
+                pass
+            self.assertIn(says, told.replace("\\'", "'"))
+
     def address_of_peers(self):
         host, port = self.cluster.peer_address("a").removeprefix("tcp://").split(":")
         return (host, int(port))
@@ -84,11 +103,15 @@ class BadInput(ClusterTest):
         backwards = zmtp.encode("(publish = (firstN = 0, count = 1, topicRuns = 1))")
         huge, reserved_bits = struct.pack("<I", 0xffffffff) + good[4:], good[:19] + b"\x01" + good[20:]
         no_topic, empty_level, pattern = zmtp.record(b"", b"x"), zmtp.record(b"a..b", b""), zmtp.record(b"a.*", b"")
-        for envelope, body in ((publish, b""), (publish, good[:-1]), (publish, good + b"x"), (publish, good * 2), (many, good),
-                               (backwards, good), (publish, huge), (publish, reserved_bits), (publish, no_topic),
-                               (publish, empty_level), (publish, pattern)):
-            hello = zmtp.message(zmtp.with_fresh_session(zmtp.open_message()), b"")
-            self.assert_session_ends(hello, zmtp.message(envelope, body))
+        other_count, beyond = "another number of records", "ends beyond the end of its body"
+        for envelope, body, says in ((publish, b"", other_count), (publish, good[:-1], beyond), (publish, good + b"x", beyond),
+                                     (publish, good * 2, other_count), (many, good, "too many messages"),
+                                     (backwards, good, "the first number is 0"), (publish, huge, beyond),
+                                     (publish, reserved_bits, "reserved byte is not zero"), (publish, no_topic, "names no topic"),
+                                     (publish, empty_level, "not a valid topic name"), (publish, pattern, "not a valid topic name")):
+            self.assert_error(says, zmtp.message(envelope, body))
+        hello = zmtp.message(zmtp.with_fresh_session(zmtp.open_message()), b"")
+        self.assert_session_ends(hello, zmtp.message(publish, good))  # before the welcome
         self.assert_session_ends(zmtp.message(publish, good))  # without Open
         self.assert_unharmed()
 
@@ -118,19 +141,25 @@ class BadInput(ClusterTest):
                  (zmtp.encode("(query = (request = 1, status = void))"), b""),
                  (zmtp.encode('(query = (request = 1, members = "prices"))'), b""),
                  (zmtp.encode("(pong = 5)"), b""), (zmtp.encode("(received = 100)"), b""), (hello, b"")]
-        def say_one():
-            envelope, body = (mutate(self.rng, part) for part in self.rng.choice(valid))
-            with zmtp.open_session(self.cluster.socket("a")) as connection:
-                connection.sendall(zmtp.message(zmtp.with_fresh_session(hello), b"") + zmtp.message(envelope, body))
-                connection.shutdown(socket.SHUT_WR)
-            self.mutated += 1
+        def say(messages):
+            """One each on sessions of their own, most of them behind the welcome: before it hardly anything may be said."""
+            with contextlib.ExitStack() as sessions:
+                opened = [sessions.enter_context(zmtp.open_session(self.cluster.socket("a"))) for _ in range(messages)]
+                for connection in opened:
+                    connection.sendall(zmtp.message(zmtp.with_fresh_session(hello), b""))
+                for connection in opened:
+                    if self.rng.random() < 0.9:
+                        self.assertIsNotNone(zmtp.receive_message(connection, bytearray()))
+                    connection.sendall(zmtp.message(*(mutate(self.rng, part) for part in self.rng.choice(valid))))
+                    connection.shutdown(socket.SHUT_WR)
+            self.mutated += messages
 
         quiet, beside = [], []
         for _ in range(TURNS):
             quiet.append(self.latency(None))
-            beside.append(self.latency(say_one))
-        for _ in range(MUTATIONS):
-            say_one()
+            beside.append(self.latency(lambda: say(1)))
+        for _ in range(MUTATIONS // AT_ONCE):
+            say(AT_ONCE)
         count("mutated messages", self.mutated)
         self.assertGreater(self.bad_sessions(), MUTATIONS // 20, "the mutations reached the daemon")
         self.assert_unharmed()

@@ -49,6 +49,38 @@ def open_session(address):
     return connection
 
 
+def receive_message(connection, said):
+    """The parts of the next message; `said` (a bytearray) keeps what comes beyond it. None: the other side has closed."""
+    parts = []
+    while True:
+        while (whole := _first_frame(said)) is None:
+            data = connection.recv(65536)
+            if not data:
+                return None
+            said += data
+        flags, body, size = whole
+        del said[:size]
+        if flags & COMMAND:
+            continue
+        parts.append(body)
+        if not flags & MORE:
+            return parts
+
+
+def _first_frame(said):
+    """Flags, body and size of the frame in front; None if it isn't whole."""
+    header = 9 if said and said[0] & LONG else 2
+    if len(said) < header:
+        return None
+    size = header + (struct.unpack(">Q", said[1:9])[0] if said[0] & LONG else said[1])
+    return (said[0], bytes(said[header:size]), size) if len(said) >= size else None
+
+
+def decode(envelope, kind="ToClient"):
+    """The text form of a Cap'n Proto message."""
+    return subprocess.run(["capnp", "decode", str(SCHEMA), kind], input=envelope, capture_output=True, check=True).stdout.decode()
+
+
 def encode(text, kind="ToDaemon"):
     """A Cap'n Proto message from its text form."""
     made = subprocess.run(["capnp", "encode", str(SCHEMA), kind], input=text.encode(), capture_output=True, check=True)
