@@ -157,8 +157,9 @@ def beginnings(fault):
 
 
 def endings(fault):
+    """Not behind the fault's own end: what begins there is no part of it."""
     hz = fault.what.get("hz")
-    return [at + 0.5 / hz for at in beginnings(fault)] if hz else [fault.end]
+    return [min(at + 0.5 / hz, fault.end) for at in beginnings(fault)] if hz else [fault.end]
 
 
 class DaemonFaults(Actor):
@@ -226,8 +227,9 @@ class DaemonFaults(Actor):
 
     def starve(self, end, choice):
         """It gets the processor for a tenth of the time: stopped for 20 to 200 ms again and again, it lives and is slow."""
+        # These times are the fault itself. Nothing is waited for, and nothing is judged by then.
         stopped = 0.02 * 10 ** choice
-        while self.round.now() < end:
+        while self.round.now() < end and not self.round.failed:
             self._stop()
             time.sleep(stopped)
             self.lab.resume(self.node)
