@@ -56,6 +56,22 @@ class Campaign(unittest.TestCase):
         summary = self.run_it("--summary")
         self.assertEqual(summary.stdout, third.stdout.partition("\n")[2], "the summary alone says the same")
 
+    def test_results_of_several_programs_are_summed_up(self):
+        newer = self.directory / "newer.jsonl"
+        self.slice()
+        self.slice()
+        newer.write_text(self.results.read_text())
+        program, line, _ = self.lines()
+        self.write({**program, "sha256": "of older code", "steps": program["steps"][:1]}, line)
+        both = self.run_it(newer, "--summary")
+        self.assertIn("12 seeds (4 aimed) in", both.stdout)
+        self.assertIn("program of older cod, ", both.stdout)
+        within_reach = len(program["steps"]) * len(program["faults"]) - len(program["out_of_reach"])
+        self.assertIn(f"of {within_reach} pairs within reach", both.stdout, "as the last file's program says")
+        refused = self.run_it(newer, "--minutes", "0")
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("one file", refused.stderr)
+
     def test_what_a_kill_left_unfinished_is_done_again(self):
         self.slice()
         whole = self.results.read_text()
