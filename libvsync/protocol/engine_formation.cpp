@@ -14,6 +14,7 @@ namespace vsync::protocol {
 void Engine::Parts::write_first_view(View view) {
   PersistentState formed = disk;
   formed.installed = view;
+  formed.accepted.reset();
   formed.log_reaches = view.id;
   const WriteToken token = next_write();
   out.writes.push_back({token, std::move(formed), {}});
@@ -55,7 +56,12 @@ void Engine::Parts::form_alone() {
   write_first_view(std::move(first));
 }
 
+/// The first view that this node has agreed to, which another began, and which may be in force for all that it knows.
+const View* Engine::Parts::agreed_first_view() const { return !disk.installed && disk.accepted ? &disk.accepted->value.next : nullptr; }
+
 void Engine::Parts::try_formation() {
+  // Whoever the configuration names by now. (What is agreed to was begun by a lower name, so in an unchanged one that is the one who forms.)
+  if (agreed_first_view() != nullptr) return;
   if (first_view || config.peers.empty()) return form_alone();
   if (std::any_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < self.name; })) return;
   View first;
@@ -107,6 +113,10 @@ void Engine::Parts::on_frame(const Frame& frame, const Form& form) {
   const bool lowest = std::none_of(config.peers.begin(), config.peers.end(), [&](const std::string& name) { return name < frame.from.name; });
   // Nor does it take part in another's formation whose own may be on its disk: the lowest name may have changed in between.
   if (in_view || disk.installed || first_view || bootstrap_wanted || !lowest || frame.from.name > self.name || !form.view.rank_of(self)) return;
+  // Two first views of which one needs the word of the other's minter are never both in force: it has given the one up that it minted.
+  const View* agreed = agreed_first_view();
+  if (agreed != nullptr && !form.view.rank_of_name(agreed->members.front().node.name)) return;
+  if (agreed == nullptr) disk.accepted = Accepted{{}, {.next = form.view}};
   disk.cluster = frame.cluster;
   send_after(persist(), frame.from, Formed{form.view.id});
 }

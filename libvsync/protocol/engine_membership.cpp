@@ -580,6 +580,13 @@ std::string Engine::Parts::waits_for() const {
                           : "a restart formation needs enough of the last view; not heard: " + names(silent);
   }
   if (disk.installed) return "admission to the running view";
+  if (const View* agreed = agreed_first_view()) {
+    const std::string& minter = agreed->members.front().node.name;
+    return minter + " to say whether the first view that it began is in force" +
+           (std::find(config.peers.begin(), config.peers.end(), minter) != config.peers.end()
+                ? std::string()
+                : ", which this daemon's configuration doesn't name: name it, or begin without it by 'vsync bootstrap' at one daemon");
+  }
   return silent.empty() ? "first formation" : "first formation needs all configured peers; not heard: " + names(silent);
 }
 

@@ -399,6 +399,7 @@ struct Engine::Parts {
   void on_frame(const Frame& frame, const Form& form);
   void on_frame(const Frame& frame, const Formed& formed);
   [[nodiscard]] bool hears_a_view() const;
+  [[nodiscard]] const View* agreed_first_view() const;
   void try_bootstrap();
   void form_alone();
   void write_first_view(View view);

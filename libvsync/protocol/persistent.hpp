@@ -18,7 +18,7 @@ struct PersistentState {
   ClusterId cluster;
   std::optional<View> installed;
   Ballot promised;                        ///< in the instance of `installed`
-  std::optional<Accepted> accepted;       ///< likewise
+  std::optional<Accepted> accepted;       ///< likewise; without `installed`: the first view that this node has agreed to
   /// The durable log has all of the primary's order up to the beginning of this view, and of it what this node has logged. Empty or
   /// another than `installed`: there may be holes, and the log is no history to go on from.
   ViewId log_reaches;

@@ -415,7 +415,7 @@ struct PersistentState {
   clusterLow @2 :UInt64;
   installed @3 :View;         # null: none
   promised @4 :Ballot;        # in the instance of `installed`
-  accepted @5 :Accepted;      # likewise; null: none
+  accepted @5 :Accepted;      # likewise, and without `installed` the first view that it has agreed to; null: none
   logReaches @6 :ViewId;      # the durable log has all of the order up to the beginning of this view (since version 2)
 }
 

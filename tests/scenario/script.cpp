@@ -167,6 +167,13 @@ bool Script::act_on_nodes(const Words& words) {
     }
     return true;
   }
+  if (what == "peers") {  // peers NODE OTHERS|nobody: these are all that its configuration names from now on
+    simulation::Node& node = world_->nodes()[host(words[1])];
+    protocol::Config config = node.config();
+    config.peers = words[2] == "nobody" ? Words{} : split(listed(words[2]), ',');
+    node.reconfigure(std::move(config));
+    return true;
+  }
   if (what == "discard") return each([&](Host h) { world_->nodes()[h].discard(); });
   if (what == "bootstrap") return each([&](Host h) { world_->nodes()[h].bootstrap(); });
   return false;

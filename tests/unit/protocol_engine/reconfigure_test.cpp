@@ -10,6 +10,7 @@ namespace vsync::protocol::test {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 struct Reconfigure : Settled {
@@ -31,6 +32,69 @@ struct Reconfigure : Settled {
  private:
   View view_;
 };
+
+struct FirstViewOfOthers : testing::Test {
+  /// b's first view of b, c and d waits for d's word for ever, or is in force and known to b alone.
+  void begin(bool in_force) {
+    cluster.configure = [](const std::string&, Config& config) { std::erase(config.peers, "a"); };
+    cluster.drop = [in_force](const std::string& from, const std::string&, const Frame& frame) {
+      return in_force ? is<Decided>(frame) : from == "d" && is<Formed>(frame);
+    };
+    for (const char* node : {"b", "c", "d"}) cluster.start(node);
+    ASSERT_TRUE(cluster.run_until([&] { return cluster.disk("c").accepted && cluster.disk("d").accepted; }));
+    cluster.run_for(1s);
+    ASSERT_EQ(cluster.disk("b").installed.has_value(), in_force);
+  }
+  void configure_all() {
+    cluster.configure = nullptr;
+    for (const char* node : {"b", "c", "d"}) {
+      std::vector<std::string> others = all;
+      std::erase(others, node);
+      name(node, others);
+    }
+    cluster.start("a");
+  }
+  /// All that the configuration of `node` names from now on.
+  void name(const std::string& node, const std::vector<std::string>& peers) {
+    Config config;
+    config.peers = peers;
+    ASSERT_TRUE(cluster.tell(node, [&](Engine& engine, TimePoint now) { return engine.reconfigure(now, config); }));
+  }
+  const std::vector<std::string> all{"a", "b", "c", "d"};
+  Cluster cluster{all};
+};
+
+TEST_F(FirstViewOfOthers, IsGivenUpByItsMinterForThatOfALowerName) {
+  begin(false);
+  cluster.crash("c");
+  cluster.start("c");
+  configure_all();
+  cluster.drop = nullptr;
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.settled(all); }));
+}
+
+TEST_F(FirstViewOfOthers, IsJoinedByALowerNameWhereItIsInForce) {
+  begin(true);
+  configure_all();
+  cluster.run_for(2s);
+  EXPECT_THAT(cluster.view("a"), IsEmpty()) << "b didn't agree";
+  cluster.drop = nullptr;
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.settled({"b", "c", "d", "a"}); }));
+}
+
+TEST_F(FirstViewOfOthers, IsGivenUpByAnOperatorsBootstrapOnly) {
+  begin(true);
+  cluster.crash("b");
+  cluster.configure = nullptr;
+  name("c", {"d"});
+  name("d", {"c"});
+  cluster.run_for(5s);
+  EXPECT_THAT(cluster.view("c"), IsEmpty());
+  EXPECT_THAT(cluster.at("c").status().waits_for, HasSubstr("b to say whether the first view that it began is in force"));
+  cluster.drop = nullptr;
+  ASSERT_TRUE(cluster.tell("c", [](Engine& engine, TimePoint now) { return engine.bootstrap(now); }));
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.settled({"c", "d"}); }));
+}
 
 TEST_F(Reconfigure, TimesChangeNoView) {
   const std::uint64_t before = changes("a");
