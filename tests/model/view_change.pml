@@ -39,7 +39,7 @@
 #define LEAVES 0
 #endif
 #ifndef MESSAGES
-#define MESSAGES 1    /* or 0: membership alone */
+#define MESSAGES 1    /* 0: membership alone; 2: in one lane */
 #endif
 
 /* A mutant breaks one rule; 0 is the protocol as it is. README.md has the list. */
@@ -91,18 +91,17 @@
 
 /* ---------------------------------------------------------------- views */
 
-/* A view, and as a value of the consensus also the cut. A weight is 0 or 1, the learner's or the voter's. There is one message in the
- * model; the cut has it or not. */
+/* A view, and as a value of the consensus also the cut: which messages it has. A weight is 0 or 1, the learner's or the voter's. */
 #define VIEW(members, voters, holders, tie, cut, restart, disks) \
   ((members) | (voters) << NODES | (holders) << 2 * NODES | (tie) << 3 * NODES | \
-   (cut) << 3 * NODES + 3 | (restart) << 3 * NODES + 4 | (disks) << 3 * NODES + 5)
+   (cut) << 3 * NODES + 3 | (restart) << 3 * NODES + 5 | (disks) << 3 * NODES + 6)
 #define M(view) ((view) & ALL)
 #define W(view) ((view) >> NODES & ALL)      /* have weight */
 #define H(view) ((view) >> 2 * NODES & ALL)  /* loaded payload holders */
 #define TIE(view) ((view) >> 3 * NODES & 7)
-#define CUT(view) ((view) >> 3 * NODES + 3 & 1)
-#define RESTART(view) ((view) >> 3 * NODES + 4 & 1)  /* formed by a restart formation: a new epoch */
-#define DISKS(view) ((view) >> 3 * NODES + 5 & 1)    /* that goes on from disks, since nobody loaded lives */
+#define CUT(view) ((view) >> 3 * NODES + 3 & 3)
+#define RESTART(view) ((view) >> 3 * NODES + 5 & 1)  /* formed by a restart formation: a new epoch */
+#define DISKS(view) ((view) >> 3 * NODES + 6 & 1)    /* that goes on from disks, since nobody loaded lives */
 
 /* The primary rule, as the properties know it. */
 #define VOTES(view, set) SIZE(W(view) & (set))
@@ -142,11 +141,23 @@ byte accepted[NODES];
 #define BOUND_TO(k) ((at[0] == (k)) | (at[1] == (k)) << 1 | (at[2] == (k)) << 2 | (at[3] == (k)) << 3 | (at[4] == (k)) << 4)
 #endif
 
-/* ---------------------------------------------------------------- the message */
+/* ---------------------------------------------------------------- the messages */
 
-byte born = NOWHERE;         /* the view in which it was published */
-byte holds = 0;              /* who has it, with its order */
-byte acknowledged = 0;       /* who delivered it and said so, and that is: before it was wedged; dead or alive */
+/* Of two in one view the first is ordered first: nobody has the second's place in the order without the first and its place. */
+#if MESSAGES > 1
+#define PLACES 2
+#define IN_ORDER(m) ((m) == 0 || born[0] != born[1] || HAS(holds[0], x))
+#define EACH(of) (of(0) && of(1))
+#define HELD(held, at, clique) (((held[at] & (clique)) != 0 -> 1 : 0) | ((held[(at) + 1] & (clique)) != 0 -> 2 : 0))
+#else
+#define PLACES 1
+#define IN_ORDER(m) true
+#define EACH(of) (of(0))
+#define HELD(held, at, clique) ((held[at] & (clique)) != 0 -> 1 : 0)
+#endif
+byte born[PLACES] = NOWHERE; /* the view in which it was published */
+byte holds[PLACES];          /* who has it, with its order */
+byte acknowledged[PLACES];   /* who delivered it and said so, and that is: before it was wedged; dead or alive */
 
 /* ---------------------------------------------------------------- instances and their ballots */
 
@@ -169,7 +180,7 @@ bool restart[SLOTS];         /* names answer from their disks too */
 byte answers[SLOTS];
 byte from_disk[SLOTS];
 byte answered_loaded[SLOTS];
-byte answered_holding[SLOTS];
+byte answered_holding[SLOTS * PLACES];
 byte answered_accepted[SLOTS];
 byte highest[SLOTS];         /* the highest ballot of a reported acceptance */
 byte gathered[SLOTS];
@@ -183,7 +194,7 @@ byte crashes = CRASHES, restarts = RESTARTS, reinstalls = REINSTALLS, leaves = L
 /* Choices of the step under way; 0 between steps. */
 byte x, b, set, joiners;
 /* Within one deterministic step. */
-hidden byte k, s, i, j, possible, going, stays, holders;
+hidden byte k, s, i, j, m, possible, going, stays, holders;
 hidden int next;
 
 /* ---------------------------------------------------------------- choosing */
@@ -232,7 +243,10 @@ inline any_subset(chosen, out_of) {
 /* ---------------------------------------------------------------- housekeeping that keeps equal states equal */
 
 inline forget_answers(slot) {
-  answers[slot] = 0; from_disk[slot] = 0; answered_loaded[slot] = 0; answered_holding[slot] = 0;
+  answers[slot] = 0; from_disk[slot] = 0; answered_loaded[slot] = 0; answered_holding[slot * PLACES] = 0;
+#if MESSAGES > 1
+  answered_holding[slot * PLACES + 1] = 0;
+#endif
   answered_accepted[slot] = 0; highest[slot] = 0; gathered[slot] = 0;
 }
 
@@ -268,7 +282,10 @@ inline close_instances() {
         :: else -> break
         od;
         asked[j] = asked[j] & M(view[j + 1]);
-        if :: born == j -> acknowledged = 0 :: else fi
+        if :: born[0] == j -> acknowledged[0] = 0 :: else fi;
+#if MESSAGES > 1
+        if :: born[1] == j -> acknowledged[1] = 0 :: else fi
+#endif
      :: else
      fi;
      j++
@@ -296,12 +313,14 @@ inline count_acceptances() {
   fi
 }
 
+#define UNIFORM_IS_CUT(m) (born[m] != k || RESTART(view[k + 1]) || HAS(CUT(view[k + 1]), m) || !UNIFORM_SET(view[k], acknowledged[m]))
 inline record_successor(successor) {
   if
   :: view[k + 1] == 0 ->
      view[k + 1] = successor;
      CHECK(successors_meet, W(successor) != 0 && (RESTART(successor) || (H(successor) & M(view[k])) != 0));
-     CHECK(uniform_is_kept, born != k || RESTART(successor) || CUT(successor) || !UNIFORM_SET(view[k], acknowledged))
+     CHECK(uniform_is_kept, EACH(UNIFORM_IS_CUT));
+     CHECK(within_the_cut, CUT(successor) != 2 || born[0] != k)  /* it is a beginning of the order */
   :: else -> CHECK(one_successor, view[k + 1] == successor)
   fi
 }
@@ -330,7 +349,16 @@ inline note_answer() {
   :: HAS(returning, x) -> from_disk[s] = from_disk[s] | ONE(x)
   :: else ->
      if :: HAS(loaded, x) -> answered_loaded[s] = answered_loaded[s] | ONE(x) :: else fi;
-     if :: born == at[x] && HAS(holds, x) -> answered_holding[s] = answered_holding[s] | ONE(x) :: else fi
+     m = 0;
+     do
+     :: m < PLACES ->
+        if
+        :: born[m] == at[x] && HAS(holds[m], x) -> answered_holding[s * PLACES + m] = answered_holding[s * PLACES + m] | ONE(x)
+        :: else
+        fi;
+        m++
+     :: else -> break
+     od
   fi;
   if
   :: accepted[x] != 0 && !(IS(DISK_FORGOTTEN) && HAS(returning, x)) ->
@@ -359,7 +387,7 @@ inline note_answer() {
 #define CANDIDATES(slot) ((restart[slot] || decided[at[x]]) -> 0 : (joining | returning) & ~answers[slot])
 
 /* The next view of view `old`, from the answers of the clique. */
-inline form(old, clique, disks, with_state, with_message, admitted, may_restart) {
+inline form(old, clique, disks, with_state, held, admitted, may_restart) {
   stays = (clique) & ~leaving;
   going = with_state & stays;
   if
@@ -373,7 +401,7 @@ inline form(old, clique, disks, with_state, with_message, admitted, may_restart)
   holders = (going != 0 -> going : (disks) & stays);
   next = VIEW(stays | admitted, (W(old) & stays) | holders | (IS(LEARNERS_WEIGH) -> admitted : 0), holders,
               (HAS(stays, TIE(old)) -> TIE(old) : LOWEST(stays)),
-              (going != 0 && (with_message & (clique)) != 0 -> 1 : 0), may_restart, (going == 0))
+              (going != 0 -> held : 0), may_restart, (going == 0))
 }
 
 inline choose_value() {
@@ -383,7 +411,7 @@ inline choose_value() {
      value[s] = value[SLOT(at[x], highest[s])];
      phase[s] = ACCEPTING  /* it was gathered before it was first accepted */
   :: else ->
-     form(view[at[x]], set, from_disk[s], answered_loaded[s], answered_holding[s], joiners, restart[s]);
+     form(view[at[x]], set, from_disk[s], answered_loaded[s], HELD(answered_holding, s * PLACES, set), joiners, restart[s]);
      value[s] = next;
      asked[at[x]] = asked[at[x]] | joiners;
      phase[s] = (DISKS(next) || IS(NO_FETCH) -> ACCEPTING : GATHERING)
@@ -400,14 +428,21 @@ inline restart_and_coordinator_matter_no_more() {
 }
 
 /* Step 3. A payload comes from any member that lives and holds it; wedged or not, it answers fetches. */
-#define HOLDERS_ALIVE(instance) (live & holds & BOUND_TO(instance))
+#define HOLDERS_ALIVE(m, instance) (live & holds[m] & BOUND_TO(instance))
+#define CAN_BE_FETCHED(m) (!HAS(CUT(value[SLOT(at[x], b)]), m) || HOLDERS_ALIVE(m, at[x]) != 0)
 #define MAY_GATHER \
   (HAS(live, x) && at[x] < INSTANCES && phase[SLOT(at[x], b)] == GATHERING && b >= promised[x] && \
    HAS(H(value[SLOT(at[x], b)]) & ~gathered[SLOT(at[x], b)], x) && \
-   (!CUT(value[SLOT(at[x], b)]) || HOLDERS_ALIVE(at[x]) != 0))
+   EACH(CAN_BE_FETCHED))
 inline gather() {
   s = SLOT(at[x], b);
-  if :: CUT(value[s]) -> holds = holds | ONE(x) :: else fi;
+  m = 0;
+  do
+  :: m < PLACES ->
+     if :: HAS(CUT(value[s]), m) -> holds[m] = holds[m] | ONE(x) :: else fi;
+     m++
+  :: else -> break
+  od;
   gathered[s] = gathered[s] | ONE(x);
   if
   :: WITHIN(H(value[s]), gathered[s]) ->
@@ -445,12 +480,19 @@ inline forget_that_it_was_asked() {
   od
 }
 
+inline drop_messages() {
+  holds[0] = holds[0] & ~ONE(x);
+#if MESSAGES > 1
+  holds[1] = holds[1] & ~ONE(x)
+#endif
+}
+
 inline enter(place) {
   abandon_ballots_of(x);
   at[x] = place;
   promised[x] = 0;
   accepted[x] = 0;
-  holds = holds & ~ONE(x);
+  drop_messages();
   forget_that_it_was_asked()
 }
 
@@ -461,7 +503,7 @@ inline lose_memory() {
   joining = joining & ~ONE(x);
   loaded = loaded & ~ONE(x);
   leaving = leaving & ~ONE(x);
-  holds = holds & ~ONE(x)
+  drop_messages()
 }
 
 inline install_from_memory() {
@@ -469,9 +511,15 @@ inline install_from_memory() {
   next = view[k + 1];
   if
   :: HAS(H(next), x) ->
-     /* The payload that it lacks may still come from a holder; not if it confirmed what it hadn't got and the holder is gone. */
-     if :: IS(NO_FETCH) && CUT(next) && HOLDERS_ALIVE(k) != 0 -> holds = holds | ONE(x) :: else fi;
-     CHECK(within_the_cut, born != k || (CUT(next) -> HAS(holds, x) : !HAS(acknowledged, x)));
+     m = 0;
+     do
+     :: m < PLACES ->
+        /* The payload that it lacks may still come from a holder; not if it confirmed what it hadn't got and the holder is gone. */
+        if :: IS(NO_FETCH) && HAS(CUT(next), m) && HOLDERS_ALIVE(m, k) != 0 -> holds[m] = holds[m] | ONE(x) :: else fi;
+        CHECK(within_the_cut, born[m] != k || (HAS(CUT(next), m) -> HAS(holds[m], x) : !HAS(acknowledged[m], x)));
+        m++
+     :: else -> break
+     od;
      enter(k + 1)
   :: !HAS(H(next), x) && HAS(M(next), x) ->
      loaded = loaded & ~ONE(x);
@@ -535,11 +583,12 @@ inline start_again() {
 }
 
 /* Some payload-holding member of the view publishes; others get it in any order, or not. */
-#define MAY_PUBLISH (MESSAGES > 0 && born == NOWHERE && HAS(live & loaded, x) && at[x] < INSTANCES && !WEDGED(x))
-#define MAY_DELIVER (born != NOWHERE && HAS(live & ~holds, x) && at[x] == born && (!WEDGED(x) || IS(NO_WEDGE)))
-inline deliver() {
-  holds = holds | ONE(x);
-  acknowledged = acknowledged | ONE(x)
+#define MAY_PUBLISH(m) (born[m] == NOWHERE && HAS(live & loaded, x) && at[x] < INSTANCES && !WEDGED(x))
+#define MAY_DELIVER(m) \
+  (born[m] != NOWHERE && HAS(live & ~holds[m], x) && at[x] == born[m] && IN_ORDER(m) && (!WEDGED(x) || IS(NO_WEDGE)))
+inline deliver(m) {
+  holds[m] = holds[m] | ONE(x);
+  acknowledged[m] = acknowledged[m] | ONE(x)
 }
 
 /* State transfer to a learner. */
@@ -552,7 +601,7 @@ inline deliver() {
  * one link cut. Ballots under way are overtaken by new ones. What the protocol then does takes no further choice, so it is followed to
  * its end here, within one step, which changes nothing: a check, not a part of the search. */
 byte deaf, cut;
-hidden byte newest, live_here, disks_here, wedged_here, loaded_here, holding_here, clique, best, round, reporters, reported;
+hidden byte newest, live_here, disks_here, wedged_here, loaded_here, held_here[PLACES], clique, best, round, reporters, reported;
 hidden byte restarting;
 hidden int current;
 
@@ -612,6 +661,13 @@ inline find_true_clique(pool) {
   od
 }
 
+inline forget_held() {
+  held_here[0] = 0;
+#if MESSAGES > 1
+  held_here[1] = 0
+#endif
+}
+
 /* Everybody but the deaf is shown what the others have installed. */
 inline catch_up() {
   newest = 0;
@@ -622,7 +678,8 @@ inline catch_up() {
      i++
   :: else -> break
   od;
-  live_here = 0; disks_here = 0; wedged_here = 0; loaded_here = 0; holding_here = 0; reporters = 0; reported = 0;
+  live_here = 0; disks_here = 0; wedged_here = 0; loaded_here = 0; reporters = 0; reported = 0;
+  forget_held();
   i = 0;
   do
   :: i < NODES && HAS(live | returning, i) ->
@@ -643,7 +700,13 @@ inline catch_up() {
         if
         :: at[i] == newest ->
            if :: HAS(live, i) && WEDGED(i) -> wedged_here = wedged_here | ONE(i) :: else fi;
-           if :: born == newest && HAS(holds, i) -> holding_here = holding_here | ONE(i) :: else fi
+           m = 0;
+           do
+           :: m < PLACES ->
+              if :: born[m] == newest && HAS(holds[m], i) -> held_here[m] = held_here[m] | ONE(i) :: else fi;
+              m++
+           :: else -> break
+           od
         :: else
         fi
      :: else
@@ -679,10 +742,11 @@ inline change_view() {
   :: reported != 0 && MAY_GO_ON(current, reporters | M(current) & ~clique, LOWEST(clique)) ->
      next = value[SLOT(newest, reported)];
      restarting = 0
-  :: else -> form(current, clique, clique & disks_here, clique & loaded_here, clique & holding_here, 0, restarting)
+  :: else -> form(current, clique, clique & disks_here, clique & loaded_here, HELD(held_here, 0, clique), 0, restarting)
   fi;
   CHECK(goes_on, !IS(ALL_OF_NEXT_DECIDE) || WITHIN(M(current) & M(next), clique));
-  reporters = 0; reported = 0; holding_here = 0;
+  reporters = 0; reported = 0;
+  forget_held();
   /* Who has answered from its disk in this very ballot installs. */
   if :: restarting -> live_here = live_here | clique & disks_here; disks_here = disks_here & ~clique :: else fi;
   stays = (ALL & ~deaf | clique) & M(next);
@@ -787,8 +851,14 @@ end:
 #if INSTANCES > 1
        :: HAS(joining, x) && ADMITTED(1) -> d_step { enter(2); joining = joining & ~ONE(x); live = live | ONE(x); skip }
 #endif
-       :: MAY_PUBLISH -> d_step { born = at[x]; deliver() }
-       :: MAY_DELIVER -> d_step { deliver(); skip }
+#if MESSAGES > 0
+       :: MAY_PUBLISH(0) -> d_step { born[0] = at[x]; deliver(0); skip }
+       :: MAY_DELIVER(0) -> d_step { deliver(0); skip }
+#endif
+#if MESSAGES > 1
+       :: born[0] != NOWHERE && MAY_PUBLISH(1) && (at[x] != born[0] || HAS(holds[0], x)) -> d_step { born[1] = at[x]; deliver(1); skip }
+       :: MAY_DELIVER(1) -> d_step { deliver(1); skip }
+#endif
        :: MAY_LOAD -> d_step { loaded = loaded | ONE(x) }
        :: leaves > 0 && HAS(live & ~leaving, x) -> d_step { leaves--; leaving = leaving | ONE(x) }
        :: crashes > 0 && HAS(live | returning | joining, x) -> d_step { crash(); skip }
