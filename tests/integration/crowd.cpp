@@ -5,11 +5,15 @@
 //   join GROUP...           every application joins these groups; answered when the daemon has answered all
 //   own PREFIX FIRST COUNT  application i joins COUNT groups "PREFIX.<FIRST + i>.<k>"; answered likewise
 //   leave                   every application leaves all its groups
-//   publish TOPIC BYTES RATE    the first application publishes from now on; RATE 0: as fast as flow control lets it. More calls:
-//   the next ones quiet                   nobody publishes any more; answered when all outcomes are known churn PER_S GROUPS SEED
-//   everybody joins, leaves, publishes, closes, vanishes and comes back at random, in "crowd.0" .. "crowd.GROUPS-1" calm no more
-//   of that; answered when every join has been watch                   from the message "begin" of topic "watch" to the message
-//   "end" the first application's stream is judged and digested report                  counts, memberships, what ended how
+//   publish TOPIC BYTES RATE
+//                           the first application publishes from now on; RATE 0: as fast as it may. More calls: the next ones
+//   quiet                   nobody publishes any more; answered when all outcomes are known
+//   churn PER_S GROUPS SEED
+//                           everybody joins, leaves, publishes, closes, vanishes and comes back at random, in "crowd.0" .. "crowd.GROUPS-1"
+//   calm                    no more of that; answered when every join has been
+//   watch                   from the message "begin" of topic "watch" to the message "end" the first application's stream is judged
+//                           and digested
+//   report                  counts, memberships, what ended how
 //   members                 who is in which group since when, by the first application's stream
 //   close                   every application says goodbye
 //

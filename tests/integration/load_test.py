@@ -3,6 +3,7 @@
 of daemons. Memory of the daemons stays bounded and comes back, and the others keep their rate. Optimised build. The figures are a
 slice's; `tests/integration/campaign load` runs the same with those of a release."""
 
+import contextlib
 import random
 import resource
 import signal
@@ -41,15 +42,16 @@ class Sizes(NamedTuple):
     readers: tuple       # beside the one that doesn't read
     endless_s: float
     storm: int           # applications that join one group at once
+    clients: int         # of one daemon, each in a group of its own
     herd: int            # daemons that start at once
     herd_rounds: int
     restarts: int
     idle_s: float        # within which memory is back
 
 
-SLICE = Sizes(processes=6, each=25, churn_s=8, groups=14_000, measure_s=2, turns=2, readers=(1,), endless_s=6, storm=150,
+SLICE = Sizes(processes=6, each=25, churn_s=8, groups=14_000, measure_s=2, turns=2, readers=(1,), endless_s=6, storm=150, clients=1000,
               herd=16, herd_rounds=1, restarts=3, idle_s=60)
-WHOLE = Sizes(processes=20, each=50, churn_s=60, groups=100_800, measure_s=5, turns=3, readers=(1, 10, 100), endless_s=60, storm=1000,
+WHOLE = Sizes(processes=20, each=50, churn_s=60, groups=100_800, measure_s=5, turns=3, readers=(1, 10, 100), endless_s=60, storm=1000, clients=10_000,
               herd=32, herd_rounds=5, restarts=10, idle_s=60)
 SIZES = figure(SLICE, WHOLE)
 
@@ -263,6 +265,42 @@ class Applications(LoadTest):
 
         wait_until(all_back, REJOINED_WITHIN_S, lambda: f"that all are back: {all_together(crowds, 'report')[0]}")
         say(f"{5 * each} applications are back in their groups {time.monotonic() - up:.1f} s after their daemon")
+
+    def test_very_many_applications_cost_little_each_and_are_back_soon(self):
+        """Connections without a library and its threads: so many real applications would keep the processors of this host from the daemon."""
+        lab = self.lab(2, check=False, trace=False, settings=[f"sessions_max={SIZES.clients + 10}", "session_silent_after_ms=120000"])
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(SIZES.clients + 1000, allowed[1]), allowed[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, allowed)
+        hello, join = zmtp.open_message(), zmtp.encode('(join = (request = 1, group = "desk.00000"))')
+        clients = [(zmtp.message(zmtp.with_fresh_session(hello), b""), zmtp.message(join.replace(b"00000", b"%05d" % number), b""))
+                   for number in range(SIZES.clients)]
+        baseline = self.holdings(lab)["b"]
+        with contextlib.ExitStack() as connections:
+            took = self.join_raw(lab, connections, clients)
+            size = (self.holdings(lab)["b"].pss - baseline.pss) / len(clients)
+            self.assertLessEqual(size, SESSION_BYTES_MAX)
+            lab.kill("b")
+        lab.start("b")
+        lab.wait_state("b", "primary")
+        with contextlib.ExitStack() as connections:
+            again = self.join_raw(lab, connections, clients)
+        self.assertLessEqual(again, REJOINED_WITHIN_S)
+        say(f"{len(clients)} connections to one daemon, each in a group of its own, after {took:.1f} s, {size / 1024:.0f} KiB each there; "
+            f"again {again:.1f} s after their daemon was killed and is primary again")
+
+    def join_raw(self, lab, connections, clients):
+        """All of these sessions at b, each in its group: the seconds until the other daemon knows."""
+        started = time.monotonic()
+        opened = []
+        for hello, _ in clients:
+            opened.append(connections.enter_context(zmtp.open_session(lab.socket("b"))))
+            opened[-1].sendall(hello)
+        for connection, (_, join) in zip(opened, clients):
+            self.assertIsNotNone(zmtp.receive_message(connection, bytearray()), "no welcome")
+            connection.sendall(join)
+        self.wait_status(lab, "a", lambda status: status["groups"] == len(clients), "that all are in their groups")
+        return time.monotonic() - started
 
     def test_without_descriptors_applications_are_turned_away_and_later_let_in(self):
         lab = self.lab(2, check=False, trace=False)
