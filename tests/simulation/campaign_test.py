@@ -72,6 +72,16 @@ class Campaign(unittest.TestCase):
         self.assertEqual(refused.returncode, 2)
         self.assertIn("one file", refused.stderr)
 
+    def test_joined_slices_say_the_same_and_are_gone_on_with(self):
+        for _ in range(4):
+            self.slice()
+        whole = self.run_it("--summary").stdout
+        self.assertEqual(self.run_it("--summary", "--compact").stdout, whole)
+        self.assertEqual([line["seeds"] for line in self.lines()[1:]], [8, 8])
+        self.assertEqual(self.run_it("--summary").stdout, whole)
+        self.slice()
+        self.assertEqual(self.lines()[-1]["first"], 9)
+
     def test_what_a_kill_left_unfinished_is_done_again(self):
         self.slice()
         whole = self.results.read_text()
