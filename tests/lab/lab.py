@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import cgroups
 import disks
 import disturbance
 import network
@@ -139,6 +140,7 @@ class Lab:
             self._children.clear()
             self.relays.clear()
             network.remove(self.id)
+            cgroups.remove(self.id)
             disks.unmount_all(self.directory)
             shutil.rmtree(self._sockets_elsewhere(), ignore_errors=True)
             remains.remove_files(self.directory)
@@ -425,6 +427,13 @@ class Lab:
         if node is not None:
             self._check(node)
         network.switch(self.id, which, on, node)
+
+    # ---- its control groups
+
+    def cgroup(self, node, controller):
+        """A control group with this controller, for the node's daemon to be in."""
+        self._check(node)
+        return cgroups.Cgroup(self.id, node, controller)
 
     # ---- what it says of itself
 
