@@ -20,6 +20,7 @@
 #include "daemon/service.hpp"
 #include "daemon/spare_memory.hpp"
 #include "daemon/state_store.hpp"
+#include "daemon/thread_limit.hpp"
 #include "daemon/trace_writer.hpp"
 #include "protocol/engine.hpp"
 
@@ -80,8 +81,10 @@ ExitStatus run_daemon(const Configuration& configuration, const ConfigurationSou
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a write beyond a limit fails, and that is told
   keep_descriptors_for(configuration);
+  require_threads_for(configuration);
 
   Loop loop;
+  start_workers(loop.get());
   Counters counters;
   StateStore store(configuration.state_dir, configuration.protocol.durable_keep_bytes);
   store.claim(configuration.node);

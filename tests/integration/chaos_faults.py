@@ -35,7 +35,7 @@ class Excuse:
 
 
 DISK_FULL = Excuse("disk full", (4, 6), "No space left on device")
-# Whoever meets the limit first says so in its own words, the C++ runtime or libzmq; libuv, when it can't start its threads, just aborts.
+# Whoever meets the limit first says so in its own words, the C++ runtime or libzmq; libuv just aborts.
 OUT_OF_MEMORY = Excuse("out of memory", (1, -signal.SIGABRT), "bad_alloc|(?i:out of memory|cannot allocate memory)|signal 6: ")
 
 
