@@ -187,9 +187,12 @@ void Loader::take_file(const std::string& file) {
   const auto status = std::filesystem::status(file, error);
   if (!std::filesystem::exists(status)) refuse(file + ": no such configuration file" + allowed);
   if (std::filesystem::is_directory(status)) refuse(file + " is a directory" + allowed);
+  // Before it is parsed: a file that can be read in part only would be a configuration of its own, an empty one even.
   errno = 0;
-  std::ifstream text(file);
-  if (!text) refuse(file + ": " + std::strerror(errno) + allowed);
+  std::ifstream input(file);
+  std::string text;
+  for (char piece[4096]; input.read(piece, sizeof piece), input.gcount() > 0;) text.append(piece, static_cast<std::size_t>(input.gcount()));
+  if (input.bad() || !input.eof()) refuse(file + ": " + std::strerror(errno) + allowed);
   file_ = file;
   toml::table table;
   try {

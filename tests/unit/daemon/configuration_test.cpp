@@ -101,6 +101,16 @@ TEST(Configuration, MissingFileIsNamed) {
   }
 }
 
+// Its beginning could be a configuration of its own, of a cluster of one host somewhere else.
+TEST(Configuration, AFileThatCannotBeReadToItsEndIsNoConfiguration) {
+  try {
+    (void)load_configuration("/proc/self/mem", {});  // nothing is at its beginning
+    FAIL();
+  } catch (const StartError& error) {
+    EXPECT_STREQ(error.what(), "/proc/self/mem: Input/output error: allowed is a file that can be read");
+  }
+}
+
 TEST(Configuration, ASettingGoesOverTheFile) {
   EXPECT_EQ(load("node = \"a\"\nweight = 2\n", {"weight=3"}).protocol.weight, 3u);
   EXPECT_EQ(load("node = \"a\"\n", {"node=b"}).node, "b");
