@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <span>
 
+#include "daemon/file_io.hpp"
 #include "daemon/start_error.hpp"
 #include "daemon/unique_fd.hpp"
 
@@ -26,20 +29,29 @@ UniqueFd open_key(const std::string& path, const std::string& where) {
 }
 
 std::string read_key(const UniqueFd& file, const std::string& path, const std::string& where) {
-  char text[128];
-  ssize_t length = ::read(file.get(), text, sizeof text);
-  if (length < 0) refuse_keys(where + ": " + path + ": " + std::strerror(errno));
-  std::string key(text, static_cast<std::size_t>(length));
+  std::string key(3 * key_characters, '\0');  // what is longer is none
+  std::size_t length = 0;
+  while (length < key.size()) {
+    const ssize_t got = ::read(file.get(), key.data() + length, key.size() - length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) refuse_keys(where + ": " + path + ": " + std::strerror(errno));
+    if (got == 0) break;
+    length += static_cast<std::size_t>(got);
+  }
+  key.resize(length);
   while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' ')) key.pop_back();
   if (!valid_public_key(key)) refuse_keys(where + ": " + path + ": not a key: allowed are 40 characters of Z85");
   return key;
 }
 
+/// Whole, or it isn't there.
 void write_new(const std::string& path, mode_t mode, const std::string& text) {
   UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!file.valid()) refuse_keys(path + ": " + std::strerror(errno));
-  if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(file.get()) != 0) {
-    refuse_keys(path + ": " + std::strerror(errno));
+  if (!file.valid()) refuse_keys(failure_of(path));
+  if (!write_all(file.get(), std::as_bytes(std::span(text))) || ::fsync(file.get()) != 0) {
+    const std::string failure = failure_of(path);
+    ::unlink(path.c_str());
+    refuse_keys(failure);
   }
 }
 
@@ -78,7 +90,12 @@ void write_key_pair(const std::string& directory) {
   char secret_key[key_characters + 1];
   if (zmq_curve_keypair(public_key, secret_key) != 0) refuse_keys(std::string("no key pair: ") + zmq_strerror(errno));
   write_new(directory + "/secret.key", 0600, std::string(secret_key) + "\n");
-  write_new(directory + "/public.key", 0644, std::string(public_key) + "\n");
+  try {
+    write_new(directory + "/public.key", 0644, std::string(public_key) + "\n");
+  } catch (const StartError&) {
+    ::unlink((directory + "/secret.key").c_str());  // half a pair would be in the way of the next one
+    throw;
+  }
 }
 
 }  // namespace vsync::daemon

@@ -1,5 +1,5 @@
 #pragma once
-// Reading and writing files whole, for what lies in the state directory.
+// Reading and writing files whole, for what lies in the state directory and for keys.
 
 #include <cstddef>
 #include <span>

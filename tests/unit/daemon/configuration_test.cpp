@@ -264,6 +264,15 @@ TEST(CurveKeys, APairIsMadeOnceAndReadBack) {
   EXPECT_THROW(write_key_pair(directory / "keys"), StartError) << "keys must never be overwritten";
 }
 
+TEST(CurveKeys, APairIsWrittenWholeOrNotAtAll) {
+  TemporaryDirectory directory;
+  std::filesystem::create_directories(directory / "keys/public.key");  // in its way
+  EXPECT_THROW(write_key_pair(directory / "keys"), StartError);
+  EXPECT_FALSE(std::filesystem::exists(directory / "keys/secret.key"));
+  std::filesystem::remove(directory / "keys/public.key");
+  EXPECT_NO_THROW(write_key_pair(directory / "keys"));
+}
+
 TEST(CurveKeys, ASecretThatOthersMayReadIsRefused) {
   TemporaryDirectory directory;
   write_key_pair(directory / "keys");
