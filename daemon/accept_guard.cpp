@@ -37,6 +37,9 @@ bool is_too_much(int listener, int accepted) {
   return accepted >= kept_from_peers || (is_kept(accepted) && is_of_applications(listener));
 }
 
+/// Of descriptors or memory, which may pass.
+bool is_want(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
+
 }  // namespace
 
 void keep_descriptors_for(const Configuration& configuration) {
@@ -71,7 +74,7 @@ bool is_kept(int descriptor) { return descriptor >= kept_from_applications; }
 extern "C" __attribute__((visibility("default"))) int accept4(int listener, sockaddr* address, socklen_t* size, int flags) {
   const int accepted = static_cast<int>(::syscall(SYS_accept4, listener, address, size, flags));
   if (accepted >= 0 && !vsync::daemon::is_too_much(listener, accepted)) return accepted;
-  if (accepted < 0 && errno != EMFILE && errno != ENFILE) return -1;
+  if (accepted < 0 && !vsync::daemon::is_want(errno)) return -1;
   if (accepted >= 0) ::close(accepted);
   ++vsync::daemon::turned_away;
   errno = ECONNABORTED;  // as if the client had gone again: every user of accept() expects that

@@ -1,7 +1,7 @@
 #pragma once
 // Keeps applications from taking the last file descriptors. libzmq's ipc listener aborts the process when accept() has none left
-// (4.3.4, ipc_listener.cpp: EMFILE is not among the errors it expects), so whoever may connect could stop the daemon by
-// connecting often enough. libzmq can't be told otherwise; therefore this daemon has its own accept4(), which libzmq's calls
+// (4.3.4, ipc_listener.cpp: EMFILE is not among the errors it expects, nor are ENOBUFS and ENOMEM), so whoever may connect could stop
+// the daemon by connecting often enough. libzmq can't be told otherwise; therefore this daemon has its own accept4(), which libzmq's calls
 // reach because a program's symbols come before those of libc. It closes what it accepted when too few descriptors remain: the
 // client sees a closed connection and tries again later. Peers may have those that are kept from applications, but for the last few,
 // which are for files: a crowd of applications must not keep a daemon out of the cluster.
