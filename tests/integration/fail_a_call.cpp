@@ -2,20 +2,26 @@
 // which:
 //
 //   VSYNC_FAIL=open:7:28     the seventh, with that errno
-//   VSYNC_CALLS=FILE         how many there were of each kind is written there when the process ends by itself
+//   VSYNC_FAIL=read:3:short  the third transfers half of what it could, which is no error
+//   VSYNC_CALLS=FILE         what happens is written there: "struck" at that call, and how many calls there were of each kind
+//   when
+//                            the process ends by itself
 //
-// Of writes those to files count. What the C library calls of itself isn't seen (fopen's open); what ZeroMQ and libuv call is.
+// Of reads and writes those of files count, of sends and receives those of sockets. What the C library calls of itself isn't seen
+// (fopen's open); what ZeroMQ, libuv and the C++ library call is.
 
 #undef _FILE_OFFSET_BITS  // makes open() a second name of open64(), and both are wanted here
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -28,7 +34,10 @@ namespace {
 
 enum Kind : std::size_t {
   opens,
+  reads,
   writes,
+  sends,
+  receives,
   syncs,
   renames,
   mkdirs,
@@ -41,11 +50,15 @@ enum Kind : std::size_t {
   accepts,
   epolls,
   eventfds,
+  pidfds,
   kinds
 };
-constexpr std::array<const char*, kinds> names{"open",   "write", "fsync",  "rename",  "mkdir",  "ftruncate",    "flock",
-                                               "socket", "bind",  "listen", "connect", "accept", "epoll_create", "eventfd"};
+constexpr std::array<const char*, kinds> names{"open",   "read",    "write",     "send",         "recv",    "fsync",
+                                               "rename", "mkdir",   "ftruncate", "flock",        "socket",  "bind",
+                                               "listen", "connect", "accept",    "epoll_create", "eventfd", "pidfd_open"};
 std::array<std::atomic<long>, kinds> calls{};
+
+constexpr int shortened = -1;  // in place of an errno
 
 struct Failure {
   std::size_t kind = kinds;
@@ -56,16 +69,34 @@ struct Failure {
 Failure read_failure() {
   Failure failure;
   char name[32] = "";
+  char error[16] = "";
   const char* text = std::getenv("VSYNC_FAIL");
-  if (text == nullptr || std::sscanf(text, "%31[a-z_]:%ld:%d", name, &failure.at, &failure.error) != 3) return {};
+  if (text == nullptr || std::sscanf(text, "%31[a-z_]:%ld:%15s", name, &failure.at, error) != 3) return {};
+  failure.error = std::string_view(error) == "short" ? shortened : std::atoi(error);
   while (failure.kind-- > 0 && std::string_view(names[failure.kind]) != name) {}
   return failure;
+}
+
+template <class Function, class... Arguments>
+auto real(const char* name, Arguments... arguments) -> decltype(std::declval<Function*>()(arguments...)) {
+  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name))(arguments...);
+}
+
+void tell(const char* text, int size) {
+  const char* path = std::getenv("VSYNC_CALLS");
+  if (path == nullptr) return;
+  const long file = ::syscall(SYS_open, path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  ::syscall(SYS_write, file, text, size);
+  ::syscall(SYS_close, file);
 }
 
 /// The error with which this call is to fail; 0: it goes on.
 int error_of(Kind kind) {
   static const Failure failure = read_failure();
-  return ++calls[kind] == failure.at && kind == failure.kind ? failure.error : 0;
+  if (++calls[kind] != failure.at || kind != failure.kind) return 0;
+  constexpr std::string_view struck = "struck 1\n";
+  tell(struck.data(), struck.size());
+  return failure.error;
 }
 
 template <class Function, class... Arguments>
@@ -74,7 +105,23 @@ auto call(Kind kind, const char* name, Arguments... arguments) -> decltype(std::
     errno = error;
     return -1;
   }
-  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name))(arguments...);
+  return real<Function>(name, arguments...);
+}
+
+template <class Function, class Data, class Size, class... Rest>
+ssize_t transfer(Kind kind, const char* name, int fd, Data* data, Size size, Rest... rest) {
+  const int error = error_of(kind);
+  if (error == shortened) {
+    // Of what there is to be read, if that is less than was asked for.
+    int there = 0;
+    if (kind != writes && kind != sends && ::ioctl(fd, FIONREAD, &there) == 0 && there > 0)
+      size = std::min(size, static_cast<Size>(there));
+    size -= size / 2;
+  } else if (error != 0) {
+    errno = error;
+    return -1;
+  }
+  return real<Function>(name, fd, data, size, rest...);
 }
 
 bool is_file(int fd) {
@@ -82,10 +129,9 @@ bool is_file(int fd) {
   return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-template <class Function, class... Arguments>
-ssize_t write_to(int fd, const char* name, Arguments... arguments) {
-  if (is_file(fd)) return call<Function>(writes, name, fd, arguments...);
-  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name))(fd, arguments...);
+template <class Function, class Data, class Size, class... Rest>
+ssize_t transfer_of_file(Kind kind, const char* name, int fd, Data* data, Size size, Rest... rest) {
+  return is_file(fd) ? transfer<Function>(kind, name, fd, data, size, rest...) : real<Function>(name, fd, data, size, rest...);
 }
 
 template <class... Arguments>
@@ -97,18 +143,14 @@ int open_file(const char* name, int flags, va_list rest, Arguments... before) {
     errno = error;
     return -1;
   }
-  return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name))(before..., flags, mode);
+  return real<Function>(name, before..., flags, mode);
 }
 
 [[gnu::destructor]] void tell_calls() {
-  const char* path = std::getenv("VSYNC_CALLS");
-  if (path == nullptr) return;
-  const long file = ::syscall(SYS_open, path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   for (std::size_t kind = 0; kind < kinds; ++kind) {
     char line[64];
-    ::syscall(SYS_write, file, line, std::snprintf(line, sizeof line, "%s %ld\n", names[kind], calls[kind].load()));
+    tell(line, std::snprintf(line, sizeof line, "%s %ld\n", names[kind], calls[kind].load()));
   }
-  ::syscall(SYS_close, file);
 }
 
 }  // namespace
@@ -136,14 +178,32 @@ int openat64(int at, const char* path, int flags, ...) {
   va_start(rest, flags);
   return open_file("openat64", flags, rest, at, path);
 }
-ssize_t write(int fd, const void* data, size_t size) {
-  return write_to<ssize_t(int, const void*, size_t)>(fd, "write", data, size);
+ssize_t read(int fd, void* data, size_t size) {
+  return transfer_of_file<ssize_t(int, void*, size_t)>(reads, "read", fd, data, size);
 }
-ssize_t writev(int fd, const iovec* parts, int count) {
-  return write_to<ssize_t(int, const iovec*, int)>(fd, "writev", parts, count);
+ssize_t pread(int fd, void* data, size_t size, off_t at) {
+  return transfer_of_file<ssize_t(int, void*, size_t, off_t)>(reads, "pread", fd, data, size, at);
+}
+ssize_t pread64(int fd, void* data, size_t size, off64_t at) {
+  return transfer_of_file<ssize_t(int, void*, size_t, off64_t)>(reads, "pread64", fd, data, size, at);
+}
+ssize_t write(int fd, const void* data, size_t size) {
+  return transfer_of_file<ssize_t(int, const void*, size_t)>(writes, "write", fd, data, size);
+}
+ssize_t pwrite(int fd, const void* data, size_t size, off_t at) {
+  return transfer_of_file<ssize_t(int, const void*, size_t, off_t)>(writes, "pwrite", fd, data, size, at);
 }
 ssize_t pwrite64(int fd, const void* data, size_t size, off64_t at) {
-  return write_to<ssize_t(int, const void*, size_t, off64_t)>(fd, "pwrite64", data, size, at);
+  return transfer_of_file<ssize_t(int, const void*, size_t, off64_t)>(writes, "pwrite64", fd, data, size, at);
+}
+ssize_t writev(int fd, const iovec* parts, int count) {
+  return transfer_of_file<ssize_t(int, const iovec*, int)>(writes, "writev", fd, parts, count);
+}
+ssize_t send(int fd, const void* data, size_t size, int flags) {
+  return transfer<ssize_t(int, const void*, size_t, int)>(sends, "send", fd, data, size, flags);
+}
+ssize_t recv(int fd, void* data, size_t size, int flags) {
+  return transfer<ssize_t(int, void*, size_t, int)>(receives, "recv", fd, data, size, flags);
 }
 int fsync(int fd) { return call<int(int)>(syncs, "fsync", fd); }
 int fdatasync(int fd) { return call<int(int)>(syncs, "fdatasync", fd); }
@@ -172,6 +232,25 @@ int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
 int epoll_create(int size) { return call<int(int)>(epolls, "epoll_create", size); }
 int epoll_create1(int flags) { return call<int(int)>(epolls, "epoll_create1", flags); }
 int eventfd(unsigned count, int flags) { return call<int(unsigned, int)>(eventfds, "eventfd", count, flags); }
+// The daemon has an accept4() of its own, which calls the kernel like this.
+long syscall(long number, ...) {
+  va_list rest;
+  va_start(rest, number);
+  std::array<long, 6> of{};
+  for (long& argument : of) argument = va_arg(rest, long);
+  va_end(rest);
+  using Function = long(long, ...);
+  const auto go_on = [&] {
+    return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, "syscall"))(number, of[0], of[1], of[2], of[3], of[4], of[5]);
+  };
+  const Kind kind = number == SYS_accept4 ? accepts : number == SYS_pidfd_open ? pidfds : kinds;
+  if (kind == kinds) return go_on();
+  if (const int error = error_of(kind); error != 0) {
+    errno = error;
+    return -1;
+  }
+  return go_on();
+}
 // NOLINTEND
 
 }  // extern "C"
