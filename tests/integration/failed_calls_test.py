@@ -80,6 +80,16 @@ def preloaded(build):
             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
 
 
+def end_and_exit(*_):
+    """A test that runs out of time leaves no daemons behind; they are in no lab."""
+    for process in list(Host.running):
+        process.kill()
+    os._exit(1)
+
+
+signal.signal(signal.SIGTERM, end_and_exit)
+
+
 def wait_for_an_end(*processes):
     """Of one of them."""
     if all(process.poll() is None for process in processes):
@@ -118,6 +128,7 @@ class Host:
     """A directory in which daemons live one after the other: start, an operator's bootstrap, a durable message, an end."""
 
     address = addresses()
+    running = set()
 
     def __init__(self, build, directory):
         self.build, self.directory = build, Path(directory)
@@ -139,6 +150,7 @@ class Host:
     def live(self, failure=None):
         self.lives += 1
         process = self.start(failure)
+        Host.running.add(process)
         try:
             self.use(process)
             alive = process.poll() is None
@@ -152,6 +164,7 @@ class Host:
             if process.poll() is None:
                 process.kill()
             process.wait()
+            Host.running.discard(process)
         return Life(said, process.returncode, alive, answers, self.calls())
 
     def start(self, failure):
