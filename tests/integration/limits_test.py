@@ -48,11 +48,11 @@ class Processor(LimitsTest):
 
     def give_a_tenth(self, period_us):
         """Of each period, to the victim and to one who shares its group and uses it up at once: so the quota is felt on any machine."""
-        hungry = subprocess.Popen(["sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL)
-        self.addCleanup(hungry.wait)
-        self.addCleanup(hungry.kill)
+        self.hungry = subprocess.Popen(["sh", "-c", "while :; do :; done"], stdin=subprocess.DEVNULL)
+        self.addCleanup(self.hungry.wait)
+        self.addCleanup(self.hungry.kill)
         self.group.limit_processor(TENTH, period_us)
-        self.group.take(hungry.pid)
+        self.group.take(self.hungry.pid)
         self.group.take(self.process)
 
     def wait_throttled(self, times):
@@ -61,6 +61,7 @@ class Processor(LimitsTest):
 
     def lift(self):
         """Without the quota it is in one view with the others, without a restart."""
+        self.hungry.kill()
         self.group.limit_processor(None)
         self.cluster.wait_common_view(within_s=VIEW_WITHIN_S)
         self.wait_for_news(self.cluster.nodes)
