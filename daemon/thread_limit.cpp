@@ -72,10 +72,11 @@ void require_threads_for(const Configuration& configuration) {
   const std::size_t needed = zeromq_reaper + configuration.io_threads + workers();
   const TrialThreads trial(needed);
   if (!trial.refusal()) return;
-  throw StartError(ExitStatus::failure,
-                   "the limit of threads (TasksMax of a unit, pids.max of a control group, LimitNPROC) leaves room for " +
-                       std::to_string(trial.count()) + " more: needed are " + std::to_string(needed) + " (" +
-                       trial.refusal().message() + ")");
+  throw StartError(
+      ExitStatus::failure,
+      "there is room for " + std::to_string(trial.count()) + " more threads, and " + std::to_string(needed) + " are needed (" +
+          trial.refusal().message() +
+          "): TasksMax of a unit or pids.max of a control group bound them, LimitNPROC, and LimitAS for their stacks");
 }
 
 void start_workers(uv_loop_t* loop) {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Limits of control groups (root): a tenth of a processor, too few threads. Other limits are elsewhere: descriptors and failing calls in
-`failed_calls_test.py`, disks in `start_test.py` and `durable_test.py`, disks, descriptors and memory under load in `chaos_faults.py`."""
+"""Limits of control groups (root): a tenth of a processor, too few threads; and too little memory at a start. Other limits are elsewhere:
+descriptors and failing calls in `failed_calls_test.py`, full and read-only disks in `start_test.py` and `durable_test.py`, disks,
+descriptors and memory under load in `chaos_faults.py`."""
 
 import os
 import subprocess
@@ -121,7 +122,7 @@ class Threads(LimitsTest):
                 wait_until(lambda: lab.ended("a") is not None, EVENT_WITHIN_S, "the end of a daemon without threads")
                 said = lab.log("a").read_text()[before:]
                 self.assertEqual(lab.ended("a"), FAILURE, said)
-                self.assertRegex(said, rf"^vsyncd: the limit of threads \(.*pids\.max.*\) leaves room for {limit - 1} more: .*\n$")
+                self.assertRegex(said, rf"\Avsyncd: there is room for {limit - 1} more threads, and .*pids.max.*\n\Z")
         group.limit_threads(THREADS)
         refused = group.threads_refused()
         lab.start("a", through=[*group.entrance(), *WITHOUT_LEAKS])
@@ -152,6 +153,30 @@ class Threads(LimitsTest):
             self.assert_complete(subscriber, publishers)
         self.assert_same(subscribers)
         self.assertEqual(group.threads_refused(), 0, "it wanted more threads")
+
+
+class Memory(ClusterTest):
+
+    @unittest.skipIf(SANITIZED, "a sanitizer takes more addresses than can be limited")
+    def test_a_daemon_that_may_not_have_its_memory_says_so_and_ends(self):
+        lab = self.lab(1)
+        lab.kill("a")
+        refused = []
+        for mib in (*range(24, 96, 8), 1024):
+            before = len(lab.log("a").read_text())
+            lab.start("a", limits={"as": mib << 20})
+            wait_until(lambda: lab.ended("a") is not None or "state: primary" in lab.log("a").read_text()[before:], EVENT_WITHIN_S,
+                       f"a view with {mib} MiB, or an end")
+            if lab.ended("a") is None:
+                lab.kill("a")
+                continue
+            refused.append(mib)
+            said = lab.log("a").read_text()[before:]
+            with self.subTest(mib=mib):
+                self.assertEqual(lab.ended("a"), FAILURE, said)
+                self.assertRegex(said.splitlines()[-1], r"^vsyncd: (there is room for .* more threads.*LimitAS|std::bad_alloc)")
+        self.assertIn(24, refused)
+        self.assertNotIn(1024, refused)
 
 
 if __name__ == "__main__":
