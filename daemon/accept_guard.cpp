@@ -11,6 +11,7 @@
 #include <climits>
 #include <string>
 
+#include "daemon/handshake_guard.hpp"
 #include "daemon/start_error.hpp"
 
 namespace vsync::daemon {
@@ -73,7 +74,10 @@ bool is_kept(int descriptor) { return descriptor >= kept_from_applications; }
 
 extern "C" __attribute__((visibility("default"))) int accept4(int listener, sockaddr* address, socklen_t* size, int flags) {
   const int accepted = static_cast<int>(::syscall(SYS_accept4, listener, address, size, flags));
-  if (accepted >= 0 && !vsync::daemon::is_too_much(listener, accepted)) return accepted;
+  if (accepted >= 0 && !vsync::daemon::is_too_much(listener, accepted)) {
+    if (vsync::daemon::is_of_applications(listener)) vsync::daemon::expect_handshake(accepted);
+    return accepted;
+  }
   if (accepted < 0 && !vsync::daemon::is_want(errno)) return -1;
   if (accepted >= 0) ::close(accepted);
   ++vsync::daemon::turned_away;

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "daemon/accept_guard.hpp"
+#include "daemon/handshake_guard.hpp"
 #include "protocol/directory.hpp"
 #include "wire/limits.hpp"
 
@@ -325,6 +326,10 @@ void LocalSessions::look_after(TimePoint now) {
   if (const std::uint64_t away = connections_turned_away(); away > counters_.connections_turned_away) {
     counters_.connections_turned_away = away;
     log_.limited(descriptors_, Severity::error, "applications are turned away: no file descriptors left (LimitNOFILE)");
+  }
+  if (const std::uint64_t refused = handshakes_refused(); refused > counters_.handshakes_refused) {
+    counters_.handshakes_refused = refused;
+    log_.limited(misconduct_, Severity::warning, "refusing an application: its connection doesn't begin as a vsync library's does");
   }
 }
 
