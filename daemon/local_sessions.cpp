@@ -39,6 +39,11 @@ bool may_come_before_welcome(const wire::ToDaemon& message) {
          std::holds_alternative<wire::Query>(message) || std::holds_alternative<wire::GoodbyeRequest>(message);
 }
 
+// The user of a process may change. Of processes in other pid namespaces nothing else is known.
+bool of_one_process(const PeerCredentials& one, const PeerCredentials& other) {
+  return one.pid == other.pid && (one.pid > 0 || one.uid == other.uid);
+}
+
 }  // namespace
 
 LocalSessions::LocalSessions(uv_loop_t* loop, LocalSocket& socket, protocol::Engine& engine, const SessionLimits& limits,
@@ -170,7 +175,13 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
     return refuse(ErrorCode::unsupported_version, "this daemon speaks version " + std::to_string(wire::local_version));
   }
   if (opening.session.empty()) return refuse(ErrorCode::malformed, "a session needs an id");
-  if (!by_id_.contains(opening.session) && by_id_.size() >= limits_.sessions_max) {
+  const PeerCredentials credentials = request.credentials().value_or(PeerCredentials{});
+  const Session* former = find(opening.session);
+  // Everybody who reads what a session publishes knows its id. It goes on for the process that began it: libraries keep theirs no longer.
+  if (former != nullptr && !of_one_process(former->credentials, credentials)) {
+    return refuse(ErrorCode::not_allowed, "the session is another process's");
+  }
+  if (former == nullptr && by_id_.size() >= limits_.sessions_max) {
     return refuse(ErrorCode::too_many_sessions, "this daemon has as many sessions as it may (sessions_max)");
   }
   if (auto ended = by_route_.find(request.route_view()); ended != by_route_.end()) forget(*ended->second);
@@ -189,10 +200,8 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   }
   session.spoke = opening.last_n > 0;
   session.opened_at = session.heard_at = session.speed_at = session.taken_at = now_;
-  if (const auto credentials = request.credentials()) {
-    session.credentials = *credentials;
-    session.process = processes_.watch(credentials->pid);
-  }
+  session.credentials = credentials;
+  if (credentials.pid > 0) session.process = processes_.watch(credentials.pid);
   session.next_ping = now_ + limits_.ping_every;
   ++counters_.sessions_opened;
   if (take_over(session, opening)) return welcome(session);

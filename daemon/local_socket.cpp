@@ -157,9 +157,9 @@ bool LocalSocket::receive(Request& request) {
   return true;
 }
 
-// "localhost:UID:GID:PID"; the host part is of no use.
+// "localhost:UID:GID:PID"; the host part is of no use. From what the application sent: the route, which libzmq makes, doesn't always have it.
 std::optional<PeerCredentials> LocalSocket::Request::credentials() {
-  const char* address = zmq_msg_gets(route.handle(), "Peer-Address");
+  const char* address = zmq_msg_gets(envelope.handle(), "Peer-Address");
   if (address == nullptr) return std::nullopt;
   std::string_view text(address);
   std::int64_t numbers[3];

@@ -45,7 +45,8 @@ struct ToDaemon {
 # First message of a connection. Answered by Welcome or Error; before the former nothing but questions, pongs and a goodbye is asked.
 struct Open {
   version @0 :UInt16;
-  session @1 :SessionId;      # random, made by the client library; the same after a reconnect
+  session @1 :SessionId;      # random, made by the client library; the same after a reconnect. No secret: its readers know it. So
+                              # while it lives at this daemon another process's Open is refused (notAllowed); at another daemon it moves
   application @2 :Text;       # what it calls itself in group views
   lastN @3 :UInt64;           # highest n it has used, 0 if none; above 0 the session goes on where it is known, or has expired
   hasPosition @4 :Bool;
