@@ -5,12 +5,15 @@ import contextlib
 import json
 import os
 import random
+import re
 import resource
 import select
 import socket
 import statistics
 import struct
 import subprocess
+import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -21,10 +24,17 @@ MUTATIONS = 2000 if SANITIZED else figure(10_000, 150_000)
 AT_ONCE = 50
 FORGED_HANDSHAKES = figure(500, 20_000)
 STORM = 500
+NAMED_CONNECTIONS = figure(100, 20_000)
+THEFTS = figure(20, 2000)
+REPLAYS = figure(2, 200)
+NOBODY = 65534
+PATIENT = {"suspect_after_min_ms": 60_000, "suspect_after_max_ms": 60_000, "admit_after_ms": 61_000, "lag_exclude_after_ms": 120_000}
 TURNS = figure(0, 5)  # of each kind, in which a latency is measured
 P99_RISES_TO = 2
 HALF_OPEN = figure(500, 5000)  # on each of the two sockets
-MEMORY_GROWTH_MAX = (256 if SANITIZED else 64) << 20
+MEMORY_RISES_TO = 1.2
+MEMORY_WITHIN_S = 15  # the daemon gives back what it has spare once it is quiet
+SANITIZERS_KEEP = (256 if SANITIZED else 0) << 20  # of what was freed
 
 
 def resident_bytes(pid):
@@ -34,7 +44,9 @@ def resident_bytes(pid):
 class BadInput(ClusterTest):
 
     def setUp(self):
-        self.cluster = self.lab(2)
+        self.cluster = self.lab(2, settings=["socket_mode=0666", "flight_recorder_bytes=65536"])  # that it fills is no growth
+        for directory in (self.cluster.directory, Path(self.cluster.socket("a")).parent):
+            directory.chmod(0o711)  # for applications of another user
         self.honest = self.subscriber(self.cluster, "a", "prices")
         self.publisher_there = self.publisher(self.cluster, "a", "prices", rate=200)
         self.honest.wait_count(50)
@@ -52,7 +64,18 @@ class BadInput(ClusterTest):
         self.assert_complete(self.honest, [self.publisher_there])
         self.assertEqual(self.cluster.pid("a"), self.pid, "the same process")
         self.assertEqual(self.honest.of_kind("resync"), [])
-        self.assertLess(resident_bytes(self.pid) - self.memory, MEMORY_GROWTH_MAX)
+        self.assert_memory_comes_back()
+
+    def assert_memory_comes_back(self):
+        allowed = MEMORY_RISES_TO * self.memory + SANITIZERS_KEEP
+        first, ended = resident_bytes(self.pid), time.monotonic()
+        wait_until(lambda: resident_bytes(self.pid) <= allowed, MEMORY_WITHIN_S,
+                   lambda: f"memory of {self.memory >> 10} KiB before: {first >> 10}, and now {resident_bytes(self.pid) >> 10}")
+        say(f"memory {self.memory >> 10} KiB before, {first >> 10} behind bad input, {resident_bytes(self.pid) >> 10} "
+            f"{time.monotonic() - ended:.1f} s later")
+
+    def counter(self, name):
+        return self.cluster.status("a")["counters"][name]
 
     def bad_sessions(self):
         counters = self.cluster.status("a")["counters"]
@@ -80,9 +103,7 @@ class BadInput(ClusterTest):
         connection, said = self.welcome_session(zmtp.open_message())
         with connection:
             connection.sendall(b"".join(messages))
-            while "error = " not in (told := zmtp.decode(zmtp.receive_message(connection, said)[0])):
-                pass
-            self.assertIn(says, told.replace("\\'", "'"))
+            self.assertIn(says, zmtp.error_told(connection, said).replace("\\'", "'"))
 
     def address_of_peers(self):
         host, port = self.cluster.peer_address("a").removeprefix("tcp://").split(":")
@@ -132,6 +153,7 @@ class BadInput(ClusterTest):
                 connection.sendall(zmtp.frame(b"x" * 200, zmtp.MORE) * 1000)
         self.assert_unharmed()
 
+    @unittest.skipUnless(os.geteuid() == 0, "applications of another user need root")
     def test_random_mutations_of_valid_messages(self):
         hello = zmtp.open_message()
         body = zmtp.record(b"prices.bad", b"data") * 3
@@ -144,7 +166,8 @@ class BadInput(ClusterTest):
         def say(messages):
             """One each on sessions of their own, most of them behind the welcome: before it hardly anything may be said."""
             with contextlib.ExitStack() as sessions:
-                opened = [sessions.enter_context(zmtp.open_session(self.cluster.socket("a"))) for _ in range(messages)]
+                with another_user():
+                    opened = [sessions.enter_context(zmtp.open_session(self.cluster.socket("a"))) for _ in range(messages)]
                 for connection in opened:
                     connection.sendall(zmtp.message(zmtp.with_fresh_session(hello), b""))
                 for connection in opened:
@@ -206,12 +229,100 @@ class BadInput(ClusterTest):
 
     def test_a_storm_of_connections_finds_room_while_the_daemon_is_busy(self):
         """ZeroMQ's own backlog is 100; a refused connect shows as seconds of delay at hundreds of applications that start at once."""
-        self.cluster.pause("a")
+        # How long the daemon is busy depends on what else this machine has to do; nobody shall take it for dead.
+        for node in self.cluster.nodes:
+            self.cluster.write_config(node, keys=PATIENT)
+            reloaded = self.cluster.vsync(node, "reload")
+            self.assertEqual(reloaded.returncode, 0, reloaded.stderr)
         with contextlib.ExitStack() as crowd:
-            for _ in range(STORM):
-                connection = crowd.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
-                connection.connect(self.cluster.socket("a"))  # BlockingIOError if there is no room
-            self.cluster.resume("a")
+            connections = [crowd.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+                           for _ in range(STORM)]
+            self.cluster.pause("a")
+            try:
+                for connection in connections:
+                    connection.connect(self.cluster.socket("a"))  # BlockingIOError if there is no room
+            finally:
+                self.cluster.resume("a")
+        self.assert_unharmed()
+
+    def test_a_connection_that_names_its_routing_id_is_refused_and_counted(self):
+        """Two of one name, or one that has the name which is given next, would be libzmq's concern, and its end."""
+        with zmtp.open_session(self.cluster.socket("a"), routing_id=b"") as unnamed:
+            unnamed.sendall(zmtp.message(zmtp.with_fresh_session(zmtp.open_message()), b""))
+            self.assertIn("welcome", zmtp.decode(zmtp.receive_message(unnamed, bytearray())[0]))
+        names = [b"x", b"x", b"\0", bytes(5), b"x" * 255, b"x" * 256, b"x" * 70_000, b"\0\0\0\0\1"]
+        names += [b"\0" + self.rng.randbytes(4) for _ in range(NAMED_CONNECTIONS)]
+        olds = [b"\x01\x00", b"\x06\x00" + b"named", zmtp.GREETING[:10] + b"\x01\x05" + b"\0\x05named"]  # ZMTP 1, and 2
+        refused = self.counter("handshakes_refused")
+        for said in [zmtp.handshake(routing_id=name) for name in names] + olds:
+            with zmtp.connect(self.cluster.socket("a")) as connection:
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(said + zmtp.message(zmtp.open_message(), b""))
+                self.assertIsNot(zmtp.end_of(connection), False, f"still connected: {said[:200]}")
+        count("connections that name their routing id", len(names) + len(olds))
+        wait_until(lambda: self.counter("handshakes_refused") == refused + len(names) + len(olds), EVENT_WITHIN_S, "that all are counted")
+        self.assert_unharmed()
+
+    def sessions_seen(self):
+        """Ids of living sessions, as any subscriber is told them: of who publishes, and of the members of a group."""
+        reader, said = self.welcome_session(zmtp.open_message())
+        with reader:
+            reader.sendall(zmtp.message(zmtp.encode('(join = (request = 1, group = "prices"))'), b""))
+            told = ""
+            while "deliver = " not in told or "groupView = " not in told:
+                told += zmtp.decode(zmtp.receive_message(reader, said)[0])
+        ids = set(re.findall(r"ession = \(\s*high = (\d+),\s*low = (\d+) \)", told))
+        return [(high, low) for high, low in ids if high != "7"]  # not the reader's own
+
+    def test_the_session_of_another_process_can_not_be_taken_over(self):
+        stolen = self.sessions_seen()
+        self.assertEqual(len(stolen), 2, "the publisher's and the subscriber's")
+        refused = self.counter("sessions_refused")
+        for attempt in range(THEFTS):
+            high, low = stolen[attempt % 2]
+            further = self.rng.choice(["", f", lastN = {self.rng.randrange(1, 1 << 62)}",
+                                       ", hasPosition = true, lastPosition = (view = 1, seq = 1)"])
+            with zmtp.open_session(self.cluster.socket("a")) as thief:
+                thief.sendall(zmtp.message(zmtp.open_message(high=high, low=low, further=further), b""))
+                self.assertIn("notAllowed", zmtp.error_told(thief, bytearray()))
+        count("sessions claimed", THEFTS)
+        self.assertEqual(self.counter("sessions_refused"), refused + THEFTS)
+        self.assert_unharmed()
+
+    def said_by_another_process(self, node, said):
+        told = subprocess.run([sys.executable, zmtp.__file__, self.cluster.socket(node)], input=said, capture_output=True, check=True,
+                              timeout=30)
+        return told.stdout.decode()
+
+    def test_a_replayed_session_delivers_nothing_again_and_disturbs_nobody(self):
+        def publish(n):
+            return zmtp.message(zmtp.encode(f"(publish = (firstN = {n}, count = 1, topicRuns = 1))"), zmtp.record(b"replayed", b"%d" % n))
+
+        opening = zmtp.message(zmtp.with_fresh_session(zmtp.open_message()), b"")
+        publishes = publish(1) + publish(2)
+        witness = self.subscriber(self.cluster, "b", "replayed")
+        victim, said = zmtp.open_session(self.cluster.socket("a")), bytearray()
+        with victim:
+            victim.sendall(opening)
+            self.assertIn("welcome", zmtp.decode(zmtp.receive_message(victim, said)[0]))
+            victim.sendall(publishes)
+            witness.wait_count(2)
+            for n in range(3, 3 + REPLAYS):
+                self.assertIn("notAllowed", self.said_by_another_process("a", opening + publishes))
+                self.assertIn("sessionExpired", self.said_by_another_process("b", opening))
+                victim.sendall(publish(n))
+                witness.wait_count(n)
+            victim.sendall(zmtp.message(zmtp.encode("(goodbye = void)"), b""))
+            while "goodbye = void" not in zmtp.decode(zmtp.receive_message(victim, said)[0]):
+                pass
+        for _ in range(REPLAYS):
+            for node in self.cluster.nodes:
+                self.assertIn("sessionExpired", self.said_by_another_process(node, opening))
+                self.assertIn("error", self.said_by_another_process(node, opening + publishes))
+        count("replayed sessions", 6 * REPLAYS)
+        self.cluster.vsync("a", "pub", "replayed", "last")
+        witness.wait_message("last")
+        self.assertEqual([data for _, _, data in witness.messages()], [*map(str, range(1, 3 + REPLAYS)), "last"])
         self.assert_unharmed()
 
     def test_bytes_that_are_no_zeromq(self):
@@ -233,6 +344,17 @@ class BadInput(ClusterTest):
                 connection.settimeout(3)
                 self.assertIsNot(zmtp.end_of(connection), False, "still connected")
         self.assert_unharmed()
+
+
+@contextlib.contextmanager
+def another_user():
+    """Whose connections begin here are nobody's: what root and the daemon's own user say may be an operator's command, and then it is
+    none that does no harm. Some mutation of a question is one."""
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 class Bench:

@@ -1,9 +1,12 @@
-"""Just enough of the ZeroMQ wire protocol (ZMTP 3.0, https://rfc.zeromq.org/spec/23/) to say wrong things in it."""
+"""Just enough of the ZeroMQ wire protocol (ZMTP 3.0, https://rfc.zeromq.org/spec/23/) to say wrong things in it.
+
+As a program it is an application of its own: it says to the socket that it is told what it reads, and tells how its session ends."""
 
 import os
 import socket
 import struct
 import subprocess
+import sys
 from pathlib import Path
 
 SCHEMA = Path(__file__).resolve().parent.parent.parent / "libvsync/wire/local.capnp"
@@ -18,10 +21,13 @@ def frame(data, flags=0):
     return struct.pack(">BB", flags, len(data)) + data
 
 
-def handshake(socket_type=b"DEALER"):
+def handshake(socket_type=b"DEALER", routing_id=None):
     """Greeting and READY: all that a client says before its first message."""
-    prop = b"\x0bSocket-Type" + struct.pack(">I", len(socket_type)) + socket_type
-    return GREETING + frame(b"\x05READY" + prop, COMMAND)
+    properties = {b"Socket-Type": socket_type}
+    if routing_id is not None:
+        properties[b"Identity"] = routing_id
+    return GREETING + frame(b"\x05READY" + b"".join(struct.pack("B", len(name)) + name + struct.pack(">I", len(value)) + value
+                                                   for name, value in properties.items()), COMMAND)
 
 
 def message(*parts):
@@ -36,10 +42,10 @@ def connect(address, timeout=5):
     return made
 
 
-def open_session(address):
+def open_session(address, routing_id=None):
     """A connection on which messages may be sent: libzmq takes none before it has said READY itself."""
     connection = connect(address)
-    connection.sendall(handshake())
+    connection.sendall(handshake(routing_id=routing_id))
     said = b""
     while b"READY" not in said:
         data = connection.recv(4096)
@@ -87,8 +93,8 @@ def encode(text, kind="ToDaemon"):
     return made.stdout
 
 
-def open_message(version=2):
-    return encode(f'(open = (version = {version}, session = (high = 7, low = {SESSION_MARK}), application = "bad"))')
+def open_message(version=2, high=7, low=SESSION_MARK, further=""):
+    return encode(f'(open = (version = {version}, session = (high = {high}, low = {low}), application = "bad"{further}))')
 
 
 def with_fresh_session(envelope):
@@ -115,3 +121,17 @@ def end_of(connection, limit=1 << 20):
     except TimeoutError:
         return False
     return said
+
+
+def error_told(connection, said):
+    """The text form of the error that ends the session; None if it ends without one."""
+    while (parts := receive_message(connection, said)) is not None:
+        if "error = " in (told := decode(parts[0])):
+            return told
+    return None
+
+
+if __name__ == "__main__":
+    with open_session(sys.argv[1]) as session:
+        session.sendall(sys.stdin.buffer.read())
+        print(error_told(session, bytearray()))
