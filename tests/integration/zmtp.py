@@ -82,6 +82,17 @@ def _first_frame(said):
     return (said[0], bytes(said[header:size]), size) if len(said) >= size else None
 
 
+def pieces(said):
+    """What one side said: its greeting and each frame, as bytes. What isn't whole at the end is left out."""
+    said = bytearray(said)
+    found = [bytes(said[:len(GREETING)])]
+    del said[:len(GREETING)]
+    while whole := _first_frame(said):
+        found.append(bytes(said[:whole[2]]))
+        del said[:whole[2]]
+    return found
+
+
 def decode(envelope, kind="ToClient"):
     """The text form of a Cap'n Proto message."""
     return subprocess.run(["capnp", "decode", str(SCHEMA), kind], input=envelope, capture_output=True, check=True).stdout.decode()
