@@ -49,7 +49,7 @@ bool names_itself(std::string_view command) {
   return false;
 }
 
-/// libzmq's threads come here. One that was closed in the middle stays until its descriptor is used again.
+/// libzmq's threads come here.
 struct UnderWay {
   std::mutex mutex;
   std::unordered_map<int, Handshake> by_descriptor;
@@ -61,24 +61,25 @@ UnderWay& under_way() {
 std::atomic<bool> any_under_way{false};
 std::atomic<std::uint64_t> refused{0};
 
-/// What was the descriptor of an application may be a peer's by now.
-bool is_of_an_application(int descriptor) {
-  int domain = 0;
-  socklen_t size = sizeof domain;
-  return ::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
-}
-
 bool may_go_on(int descriptor, std::span<const std::byte> bytes) {
   UnderWay& all = under_way();
   const std::lock_guard lock(all.mutex);
   const auto known = all.by_descriptor.find(descriptor);
   if (known == all.by_descriptor.end()) return true;
-  const auto verdict = is_of_an_application(descriptor) ? known->second.take(bytes) : Handshake::Verdict::sound;
+  const auto verdict = known->second.take(bytes);
   if (verdict == Handshake::Verdict::undecided) return true;
   all.by_descriptor.erase(known);
   any_under_way = !all.by_descriptor.empty();
   if (verdict == Handshake::Verdict::wrong) ++refused;
   return verdict == Handshake::Verdict::sound;
+}
+
+/// Closed in the middle: its descriptor is soon somebody else's.
+void forget(int descriptor) {
+  UnderWay& all = under_way();
+  const std::lock_guard lock(all.mutex);
+  all.by_descriptor.erase(descriptor);
+  any_under_way = !all.by_descriptor.empty();
 }
 
 }  // namespace
@@ -117,4 +118,9 @@ extern "C" __attribute__((visibility("default"))) ssize_t recv(int descriptor, v
   if (received <= 0 || !vsync::daemon::any_under_way) return received;
   const std::span<const std::byte> bytes(static_cast<const std::byte*>(data), static_cast<std::size_t>(received));
   return vsync::daemon::may_go_on(descriptor, bytes) ? received : 0;
+}
+
+extern "C" __attribute__((visibility("default"))) int close(int descriptor) {
+  if (vsync::daemon::any_under_way) vsync::daemon::forget(descriptor);
+  return static_cast<int>(::syscall(SYS_close, descriptor));
 }

@@ -2,8 +2,8 @@
 // Keeps applications from choosing their routing ids. A ZeroMQ client may name one in its handshake, and libzmq (4.3.4, router.cpp) takes
 // it; those that it gives itself count up from a random number, and one that is taken when its turn comes is an assertion in
 // add_out_pipe(), which stops the process. So whoever may connect could stop the daemon. libzmq can't be told otherwise; therefore this
-// daemon has its own recv(), which libzmq's calls reach because a program's symbols come before those of libc. It reads along until an
-// application's handshake is over, and ends the connection of one that names itself: libzmq is told that the other side has closed.
+// daemon has its own recv() and close(), which libzmq's calls reach because a program's symbols come before those of libc. They read along
+// until an application's handshake is over, and end the connection of one that names itself: libzmq is told that the other side has closed.
 
 #include <cstddef>
 #include <cstdint>
