@@ -108,8 +108,9 @@ auto call(Kind kind, const char* name, Arguments... arguments) -> decltype(std::
   return real<Function>(name, arguments...);
 }
 
-template <class Function, class Data, class Size, class... Rest>
-ssize_t transfer(Kind kind, const char* name, int fd, Data* data, Size size, Rest... rest) {
+/// Whether a transfer goes on, of `size` or of half of it.
+template <class Size>
+bool may_transfer(Kind kind, int fd, Size& size) {
   const int error = error_of(kind);
   if (error == shortened) {
     // Of what there is to be read, if that is less than was asked for.
@@ -119,9 +120,14 @@ ssize_t transfer(Kind kind, const char* name, int fd, Data* data, Size size, Res
     size -= size / 2;
   } else if (error != 0) {
     errno = error;
-    return -1;
+    return false;
   }
-  return real<Function>(name, fd, data, size, rest...);
+  return true;
+}
+
+template <class Function, class Data, class Size, class... Rest>
+ssize_t transfer(Kind kind, const char* name, int fd, Data* data, Size size, Rest... rest) {
+  return may_transfer(kind, fd, size) ? real<Function>(name, fd, data, size, rest...) : -1;
 }
 
 bool is_file(int fd) {
@@ -232,7 +238,7 @@ int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
 int epoll_create(int size) { return call<int(int)>(epolls, "epoll_create", size); }
 int epoll_create1(int flags) { return call<int(int)>(epolls, "epoll_create1", flags); }
 int eventfd(unsigned count, int flags) { return call<int(unsigned, int)>(eventfds, "eventfd", count, flags); }
-// The daemon has an accept4() of its own, which calls the kernel like this.
+// The daemon has an accept4() and a recv() of its own, which call the kernel like this.
 long syscall(long number, ...) {
   va_list rest;
   va_start(rest, number);
@@ -243,6 +249,7 @@ long syscall(long number, ...) {
   const auto go_on = [&] {
     return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, "syscall"))(number, of[0], of[1], of[2], of[3], of[4], of[5]);
   };
+  if (number == SYS_recvfrom) return may_transfer(receives, static_cast<int>(of[0]), of[2]) ? go_on() : -1;
   const Kind kind = number == SYS_accept4 ? accepts : number == SYS_pidfd_open ? pidfds : kinds;
   if (kind == kinds) return go_on();
   if (const int error = error_of(kind); error != 0) {
