@@ -59,7 +59,7 @@ UnderWay& under_way() {
   return all;
 }
 std::atomic<bool> any_under_way{false};
-std::atomic<std::uint64_t> refused{0};
+std::atomic<std::uint64_t> refused_so_far{0};
 
 bool may_go_on(int descriptor, std::span<const std::byte> bytes) {
   UnderWay& all = under_way();
@@ -70,7 +70,7 @@ bool may_go_on(int descriptor, std::span<const std::byte> bytes) {
   if (verdict == Handshake::Verdict::undecided) return true;
   all.by_descriptor.erase(known);
   any_under_way = !all.by_descriptor.empty();
-  if (verdict == Handshake::Verdict::wrong) ++refused;
+  if (verdict == Handshake::Verdict::wrong) ++refused_so_far;
   return verdict == Handshake::Verdict::sound;
 }
 
@@ -109,7 +109,7 @@ void expect_handshake(int descriptor) {
   any_under_way = true;
 }
 
-std::uint64_t handshakes_refused() { return refused; }
+std::uint64_t handshakes_refused() { return refused_so_far; }
 
 }  // namespace vsync::daemon
 

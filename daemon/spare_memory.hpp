@@ -15,7 +15,7 @@ namespace vsync::daemon {
 class SpareMemory {
  public:
   static constexpr std::chrono::seconds look_every{5};
-  static constexpr std::size_t spare_max = 4u << 20;  ///< free memory that a quiet daemon keeps
+  static constexpr std::size_t spare_max = 1u << 20;  ///< free memory that a quiet daemon keeps: a tenth of what it has in all
 
   /// From now on looks every `look_every`.
   explicit SpareMemory(uv_loop_t* loop);
