@@ -11,7 +11,7 @@
 #include <climits>
 #include <string>
 
-#include "daemon/handshake_guard.hpp"
+#include "daemon/zmtp_guard.hpp"
 #include "daemon/start_error.hpp"
 
 namespace vsync::daemon {
@@ -34,9 +34,7 @@ bool is_of_applications(int listener) {
 }
 
 /// Whether what was accepted must be closed again.
-bool is_too_much(int listener, int accepted) {
-  return accepted >= kept_from_peers || (is_kept(accepted) && is_of_applications(listener));
-}
+bool is_too_much(int accepted, bool of_applications) { return accepted >= kept_from_peers || (is_kept(accepted) && of_applications); }
 
 /// Of descriptors or memory, which may pass.
 bool is_want(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
@@ -74,12 +72,13 @@ bool is_kept(int descriptor) { return descriptor >= kept_from_applications; }
 
 extern "C" __attribute__((visibility("default"))) int accept4(int listener, sockaddr* address, socklen_t* size, int flags) {
   const int accepted = static_cast<int>(::syscall(SYS_accept4, listener, address, size, flags));
-  if (accepted >= 0 && !vsync::daemon::is_too_much(listener, accepted)) {
-    if (vsync::daemon::is_of_applications(listener)) vsync::daemon::expect_handshake(accepted);
-    return accepted;
-  }
   if (accepted < 0 && !vsync::daemon::is_want(errno)) return -1;
-  if (accepted >= 0) ::close(accepted);
+  if (accepted >= 0) {
+    const bool of_applications = vsync::daemon::is_of_applications(listener);
+    const bool room = !vsync::daemon::is_too_much(accepted, of_applications);
+    if (room && (!of_applications || vsync::daemon::guard_application(accepted))) return accepted;
+    ::close(accepted);
+  }
   ++vsync::daemon::turned_away;
   errno = ECONNABORTED;  // as if the client had gone again: every user of accept() expects that
   return -1;

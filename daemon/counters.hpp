@@ -18,7 +18,7 @@ struct Counters {
   std::uint64_t links_up = 0;
   std::uint64_t links_down = 0;
   std::uint64_t connections_turned_away = 0; ///< too few file descriptors were left
-  std::uint64_t handshakes_refused = 0;      ///< of applications that name their routing ids, or speak no ZeroMQ that ours does
+  std::uint64_t connections_refused = 0;     ///< applications that say to ZeroMQ what no vsync library says
   std::uint64_t sessions_opened = 0;
   std::uint64_t sessions_crashed = 0;
   std::uint64_t sessions_refused = 0;
@@ -47,7 +47,7 @@ void for_each_counter(const Counters& c, Visit&& visit) {
   visit("links_up", c.links_up);
   visit("links_down", c.links_down);
   visit("connections_turned_away", c.connections_turned_away);
-  visit("handshakes_refused", c.handshakes_refused);
+  visit("connections_refused", c.connections_refused);
   visit("sessions_opened", c.sessions_opened);
   visit("sessions_crashed", c.sessions_crashed);
   visit("sessions_refused", c.sessions_refused);

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "daemon/accept_guard.hpp"
-#include "daemon/handshake_guard.hpp"
+#include "daemon/zmtp_guard.hpp"
 #include "protocol/directory.hpp"
 #include "wire/limits.hpp"
 
@@ -336,9 +336,10 @@ void LocalSessions::look_after(TimePoint now) {
     counters_.connections_turned_away = away;
     log_.limited(descriptors_, Severity::error, "applications are turned away: no file descriptors left (LimitNOFILE)");
   }
-  if (const std::uint64_t refused = handshakes_refused(); refused > counters_.handshakes_refused) {
-    counters_.handshakes_refused = refused;
-    log_.limited(misconduct_, Severity::warning, "refusing an application: its connection doesn't begin as a vsync library's does");
+  if (const std::uint64_t refused = connections_refused(); refused > counters_.connections_refused) {
+    counters_.connections_refused = refused;
+    log_.limited(misconduct_, Severity::warning, "refusing an application: it says to ZeroMQ what no vsync library says",
+                 {{"PID", std::to_string(refused_process())}});
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <latch>
 #include <memory>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -41,7 +42,9 @@ class TrialThreads {
           end_.wait();
         });
       }
-    } catch (const std::system_error& error) { refusal_ = error.code(); }
+    } catch (const std::system_error& error) {
+      refusal_ = error.code();
+    } catch (const std::bad_alloc&) { refusal_ = std::make_error_code(std::errc::not_enough_memory); }
   }
 
   // A thread that was joined has ended for us; for the limit it is there until the kernel has forgotten it.

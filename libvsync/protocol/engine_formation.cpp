@@ -116,6 +116,7 @@ void Engine::Parts::on_frame(const Frame& frame, const Form& form) {
   // Two first views of which one needs the word of the other's minter are never both in force: it has given the one up that it minted.
   const View* agreed = agreed_first_view();
   if (agreed != nullptr && !form.view.rank_of_name(agreed->members.front().node.name)) return;
+  forming.reset();
   if (agreed == nullptr) disk.accepted = Accepted{{}, {.next = form.view}};
   disk.cluster = frame.cluster;
   send_after(persist(), frame.from, Formed{form.view.id});

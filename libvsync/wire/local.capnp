@@ -46,7 +46,9 @@ struct ToDaemon {
 struct Open {
   version @0 :UInt16;
   session @1 :SessionId;      # random, made by the client library; the same after a reconnect. No secret: its readers know it. So
-                              # while it lives at this daemon another process's Open is refused (notAllowed); at another daemon it moves
+                              # while it lives at this daemon another process's Open is refused (notAllowed), as far as processes are
+                              # known: in other pid namespaces, users; at another daemon it moves, and after a restart of its daemon
+                              # it is whoever's who opens it first
   application @2 :Text;       # what it calls itself in group views
   lastN @3 :UInt64;           # highest n it has used, 0 if none; above 0 the session goes on where it is known, or has expired
   hasPosition @4 :Bool;

@@ -25,6 +25,7 @@ AT_ONCE = 50
 FORGED_HANDSHAKES = figure(500, 20_000)
 STORM = 500
 NAMED_CONNECTIONS = figure(100, 10_000)
+COMMANDS = figure(20, 1000)
 THEFTS = figure(20, 500)
 REPLAYS = figure(2, 50)
 NOBODY = 65534
@@ -253,14 +254,24 @@ class BadInput(ClusterTest):
         names = [b"x", b"x", b"\0", bytes(5), b"x" * 255, b"x" * 256, b"x" * 70_000, b"\0\0\0\0\1"]
         names += [b"\0" + self.rng.randbytes(4) for _ in range(NAMED_CONNECTIONS)]
         olds = [b"\x01\x00", b"\x06\x00" + b"named", zmtp.GREETING[:10] + b"\x01\x05" + b"\0\x05named"]  # ZMTP 1, and 2
-        refused = self.counter("handshakes_refused")
+        refused = self.counter("connections_refused")
         for said in [zmtp.handshake(routing_id=name) for name in names] + olds:
             with zmtp.connect(self.cluster.socket("a")) as connection:
                 with contextlib.suppress(ConnectionError):
                     connection.sendall(said + zmtp.message(zmtp.open_message(), b""))
                 self.assertIsNot(zmtp.end_of(connection), False, f"still connected: {said[:200]}")
         count("connections that name their routing id", len(names) + len(olds))
-        wait_until(lambda: self.counter("handshakes_refused") == refused + len(names) + len(olds), EVENT_WITHIN_S, "that all are counted")
+        wait_until(lambda: self.counter("connections_refused") == refused + len(names) + len(olds), EVENT_WITHIN_S, "that all are counted")
+        self.assert_unharmed()
+
+    def test_commands_behind_the_handshake_are_refused(self):
+        """libzmq would answer a PING that it reads late, since its queue was full, on a connection that has ended meanwhile; and end itself."""
+        refused = self.counter("connections_refused")
+        for _ in range(COMMANDS):
+            with zmtp.open_session(self.cluster.socket("a")) as connection, contextlib.suppress(ConnectionError):
+                connection.sendall(zmtp.message(b"x") * 400 + zmtp.frame(b"\x04PING\0\0", zmtp.COMMAND) * 3)
+        count("connections that say commands", COMMANDS)
+        wait_until(lambda: self.counter("connections_refused") == refused + COMMANDS, EVENT_WITHIN_S, "that all are counted")
         self.assert_unharmed()
 
     def sessions_seen(self):

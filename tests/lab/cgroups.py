@@ -1,6 +1,7 @@
 """Control groups for a lab's daemons: a part of the processor's time, a number of threads. Of version 1, where each controller has a
 hierarchy of its own, or of version 2, where one has all."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -100,4 +101,5 @@ def remove(lab):
     """All groups of a lab, whose processes have ended."""
     for _, place, _ in mounts():
         for group in place.glob(f"{prefix(lab)}*"):
-            group.rmdir()
+            with contextlib.suppress(OSError):  # one that isn't free yet keeps nothing else of the lab from going
+                group.rmdir()
