@@ -265,7 +265,7 @@ class BadInput(ClusterTest):
         self.assert_unharmed()
 
     def test_commands_behind_the_handshake_are_refused(self):
-        """libzmq would answer a PING that it reads late, since its queue was full, on a connection that has ended meanwhile; and end itself."""
+        """libzmq would answer a PING that it reads late, since its queue was full, on a connection that has ended; and end itself."""
         refused = self.counter("connections_refused")
         for _ in range(COMMANDS):
             with zmtp.open_session(self.cluster.socket("a")) as connection, contextlib.suppress(ConnectionError):

@@ -51,8 +51,8 @@ class Sizes(NamedTuple):
 
 SLICE = Sizes(processes=6, each=25, churn_s=8, groups=14_000, measure_s=2, turns=2, readers=(1,), endless_s=6, storm=150, clients=1000,
               herd=16, herd_rounds=1, restarts=3, idle_s=60)
-WHOLE = Sizes(processes=20, each=50, churn_s=60, groups=100_800, measure_s=5, turns=3, readers=(1, 10, 100), endless_s=60, storm=1000, clients=10_000,
-              herd=32, herd_rounds=5, restarts=10, idle_s=60)
+WHOLE = Sizes(processes=20, each=50, churn_s=60, groups=100_800, measure_s=5, turns=3, readers=(1, 10, 100), endless_s=60, storm=1000,
+              clients=10_000, herd=32, herd_rounds=5, restarts=10, idle_s=60)
 SIZES = figure(SLICE, WHOLE)
 
 
@@ -267,7 +267,7 @@ class Applications(LoadTest):
         say(f"{5 * each} applications are back in their groups {time.monotonic() - up:.1f} s after their daemon")
 
     def test_very_many_applications_cost_little_each_and_are_back_soon(self):
-        """Connections without a library and its threads: so many real applications would keep the processors of this host from the daemon."""
+        """Connections without a library and its threads: so many real applications would keep the processors from the daemon."""
         lab = self.lab(2, check=False, trace=False, settings=[f"sessions_max={SIZES.clients + 10}", "session_silent_after_ms=120000"])
         allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(SIZES.clients + 1000, allowed[1]), allowed[1]))
