@@ -21,8 +21,8 @@ namespace vsync::daemon {
 
 /// Who is at the other end, by the kernel's word (SO_PEERCRED). Zero pid: in another pid namespace.
 struct PeerCredentials {
-  uid_t uid = 0;
-  gid_t gid = 0;
+  uid_t uid = static_cast<uid_t>(-1);  ///< nobody's, where the kernel doesn't say: 0 would be root's
+  gid_t gid = static_cast<gid_t>(-1);
   pid_t pid = 0;
 };
 

@@ -30,8 +30,9 @@ class AtB : public testing::Test {
     };
     daemon.turn();  // it knows that it is primary
   }
-  void open(std::uint64_t id) {
-    daemon.ask(std::to_string(id), wire::Open{
+  void open(std::uint64_t id) { open(id, std::to_string(id)); }
+  void open(std::uint64_t id, const std::string& route) {
+    daemon.ask(route, wire::Open{
         .version = wire::local_version, .session = {1, id}, .application = "test", .last_n = 0, .last_position = {}});
   }
   void join(std::uint64_t id, const std::string& group) {
@@ -90,6 +91,48 @@ struct BeforeItsWelcome : AtB {
     return count;
   }
 };
+
+struct WhoSpeaks : AtB {
+  WhoSpeaks() : AtB({"a", "b", "c"}) {}
+  std::vector<std::string> ended_with(wire::ErrorCode code) {
+    std::vector<std::string> routes;
+    for (const auto& [route, message] : told) {
+      const auto* error = std::get_if<wire::Error>(&message);
+      if (error != nullptr && error->code == code) routes.push_back(route);
+    }
+    return routes;
+  }
+};
+
+TEST_F(WhoSpeaks, IsNoOperatorWhereTheKernelDoesNotSayWhoItIs) {
+  daemon.wire.credentials.reset();
+  open(1);
+  ASSERT_TRUE(run_until([&] { return all<wire::Welcome>().size() == 1; }));
+  daemon.ask("1", wire::Query{.request = 1, .what = wire::Query::What::discard, .group = {}});
+  ASSERT_TRUE(run_until([&] { return !all<wire::Refused>().empty(); }));
+  EXPECT_EQ(all<wire::Refused>().back().code, wire::ErrorCode::not_allowed);
+}
+
+TEST_F(WhoSpeaks, GoesOnWithALivingSessionOnlyInTheProcessThatBeganIt) {
+  constexpr pid_t pid_max = 1 << 22;  // of any kernel: beyond it there is no process that would be watched
+  const auto come = [&](const std::string& route, pid_t pid, uid_t uid) {
+    daemon.wire.credentials = PeerCredentials{.uid = uid, .gid = 1, .pid = pid == 0 ? 0 : pid_max + pid};
+    const auto answers = [&] { return all<wire::Welcome>().size() + ended_with(wire::ErrorCode::not_allowed).size(); };
+    const std::size_t before = answers();
+    open(1, route);
+    ASSERT_TRUE(run_until([&] { return answers() > before; }, 1s)) << route;
+  };
+  come("owner", 7, 1000);
+  ASSERT_EQ(all<wire::Welcome>().size(), 1u);
+  come("thief", 8, 1000);
+  EXPECT_THAT(ended_with(wire::ErrorCode::not_allowed), testing::ElementsAre("thief"));
+  come("unknown", 0, 1000);
+  EXPECT_THAT(ended_with(wire::ErrorCode::not_allowed), testing::ElementsAre("thief", "unknown"));
+  EXPECT_THAT(ended_with(wire::ErrorCode::session_moved), testing::IsEmpty()) << "its owner notices nothing";
+  come("owner again", 7, 0);
+  EXPECT_THAT(ended_with(wire::ErrorCode::session_moved), testing::ElementsAre("owner")) << "whatever user it is by now";
+  EXPECT_EQ(all<wire::Welcome>().size(), 2u);
+}
 
 // A library would take what comes before its welcome for a broken daemon. (A finding of the fuzzer: a join that a former connection had under
 // way made the new one a member before it was welcome.)

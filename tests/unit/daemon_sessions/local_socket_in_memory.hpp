@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,8 @@ struct Wire {
   std::deque<Request> requests;
   std::map<std::string, LocalSocket::Sent, std::less<>> answers;  ///< to sends; `yes` unless named
   std::function<void(std::string_view route, const Parcel& parcel)> sent;
-  PeerCredentials credentials{.uid = 12345, .gid = 12345, .pid = 0};  ///< of everybody: nobody's operator
+  /// Of everybody: nobody's operator.
+  std::optional<PeerCredentials> credentials = PeerCredentials{.uid = 12345, .gid = 12345, .pid = 0};
 };
 
 /// All sockets use this one until the next call.
