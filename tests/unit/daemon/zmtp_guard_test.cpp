@@ -7,8 +7,10 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <random>
 #include <vector>
 #include <zmq.hpp>
 
@@ -83,6 +85,28 @@ TEST(ZmtpStream, WhatCantBeReadIsLeftToZeroMQ) {
   EXPECT_TRUE(is_let_in(greeting + frame("\5ERROR\0")));
   const std::string whole = ready("x");
   for (std::size_t cut = 0; cut < whole.size(); ++cut) EXPECT_TRUE(is_let_in(greeting + frame(whole.substr(0, cut)))) << cut;
+}
+
+TEST(ZmtpStream, SaysTheSameOfAnyBytesHoweverTheyAreCut) {
+  std::mt19937 random(1);
+  const std::string sound = greeting + frame(ready("")) + message + "\3"s + std::string(7, '\0') + "\5parts" + message;
+  std::size_t refused = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string said = i % 2 == 0 ? sound : sound + ping;
+    for (std::size_t wrong = random() % 4; wrong > 0; --wrong) said[random() % said.size()] = static_cast<char>(random());
+    const bool let_in = is_let_in(said);
+    refused += let_in ? 0 : 1;
+    ZmtpStream in_pieces;
+    bool all = true;
+    for (std::size_t at = 0; all && at < said.size();) {
+      const std::size_t piece = std::min<std::size_t>(1 + random() % 20, said.size() - at);
+      all = in_pieces.take(std::as_bytes(std::span(&said[at], piece)));
+      at += piece;
+    }
+    ASSERT_EQ(all, let_in) << i;
+  }
+  EXPECT_GT(refused, 1000u);
+  EXPECT_LT(refused, 19'000u);
 }
 
 /// A connection of something that says what it likes.
