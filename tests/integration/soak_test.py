@@ -7,12 +7,13 @@ import time
 import unittest
 
 from crowds import MIB, Crowd, Holdings
-from support import VIEW_WITHIN_S, ClusterTest, count, figure, say
+from support import EVENT_WITHIN_S, VIEW_WITHIN_S, ClusterTest, count, figure, say, wait_until
 
 LASTS_S = figure(12, 50 * 60)
 WARM_UP_S = figure(4, 10 * 60)  # windows, queues and the allocator have had their largest
 FAULT_EVERY_S = figure(3, 30)
 PAUSED_S = 2
+SETTLED_S = 0.5
 GROWTH_MAX = figure(8, 1) * MIB
 APPLICATIONS = 5  # of each node
 PUBLISHED = ((64, 400), (1024, 100), (16384, 10))  # bytes and messages per second, of each node
@@ -35,7 +36,7 @@ class Soak(ClusterTest):
             lab.wait_common_view(within_s=VIEW_WITHIN_S)
             time.sleep(max(0, begin + faults * FAULT_EVERY_S - time.monotonic()))  # between two faults the load alone is at work
             if time.monotonic() > begin + WARM_UP_S:
-                samples.append(Holdings(lab.pid("a")))
+                samples.append(self.settled(lab.pid("a")))
         count("faults", faults)
         reports = [crowd.ask("report") for crowd in crowds]
         delivered = reports[0]["messages"]
@@ -57,6 +58,22 @@ class Soak(ClusterTest):
         for size, rate in PUBLISHED:
             crowd.ask("publish", f"soak.{size}", size, rate)
         return crowd
+
+    @staticmethod
+    def settled(pid):
+        """What a daemon holds while nobody comes or goes: the end of one that asked for the view, or a state that is being written, costs it
+        a descriptor for a moment."""
+        last, since = Holdings(pid), time.monotonic()
+
+        def unchanged():
+            nonlocal last, since
+            before, last = last, Holdings(pid)
+            if last.descriptors != before.descriptors:
+                since = time.monotonic()
+            return time.monotonic() - since > SETTLED_S
+
+        wait_until(unchanged, EVENT_WITHIN_S, lambda: f"that descriptors stay the same for {SETTLED_S} s: {last}")
+        return last
 
     @staticmethod
     def fault(lab, node, kind):
