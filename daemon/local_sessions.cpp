@@ -39,11 +39,6 @@ bool may_come_before_welcome(const wire::ToDaemon& message) {
          std::holds_alternative<wire::Query>(message) || std::holds_alternative<wire::GoodbyeRequest>(message);
 }
 
-// The user of a process may change. Of processes in other pid namespaces nothing else is known.
-bool of_one_process(const PeerCredentials& one, const PeerCredentials& other) {
-  return one.pid == other.pid && (one.pid > 0 || one.uid == other.uid);
-}
-
 }  // namespace
 
 LocalSessions::LocalSessions(uv_loop_t* loop, LocalSocket& socket, protocol::Engine& engine, const SessionLimits& limits,
@@ -174,14 +169,8 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   if (opening.version != wire::local_version) {
     return refuse(ErrorCode::unsupported_version, "this daemon speaks version " + std::to_string(wire::local_version));
   }
-  if (opening.session.empty()) return refuse(ErrorCode::malformed, "a session needs an id");
-  const PeerCredentials credentials = request.credentials().value_or(PeerCredentials{});
-  const Session* former = find(opening.session);
-  // Everybody who reads what a session publishes knows its id. It goes on for the process that began it: libraries keep theirs no longer.
-  if (former != nullptr && !of_one_process(former->credentials, credentials)) {
-    return refuse(ErrorCode::not_allowed, "the session is another process's");
-  }
-  if (former == nullptr && by_id_.size() >= limits_.sessions_max) {
+  const protocol::SessionId id = wire::session_of(opening.secret);
+  if (find(id) == nullptr && by_id_.size() >= limits_.sessions_max) {
     return refuse(ErrorCode::too_many_sessions, "this daemon has as many sessions as it may (sessions_max)");
   }
   if (auto ended = by_route_.find(request.route_view()); ended != by_route_.end()) forget(*ended->second);
@@ -190,7 +179,7 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   auto made = std::make_unique<Session>(socket_, route, limits_.window_bytes, limits_.queue_bytes_max);
   Session& session = *made;
   by_route_.insert_or_assign(route, std::move(made));
-  session.id = opening.session;
+  session.id = id;
   session.application = opening.application;
   session.takes_changes = opening.takes_changes;
   session.last_position = opening.last_position;
@@ -200,8 +189,8 @@ void LocalSessions::open(LocalSocket::Request& request, const wire::Open& openin
   }
   session.spoke = opening.last_n > 0;
   session.opened_at = session.heard_at = session.speed_at = session.taken_at = now_;
-  session.credentials = credentials;
-  if (credentials.pid > 0) session.process = processes_.watch(credentials.pid);
+  session.credentials = request.credentials().value_or(PeerCredentials{});
+  if (session.credentials.pid > 0) session.process = processes_.watch(session.credentials.pid);
   session.next_ping = now_ + limits_.ping_every;
   ++counters_.sessions_opened;
   if (take_over(session, opening)) return welcome(session);

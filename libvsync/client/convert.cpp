@@ -71,7 +71,6 @@ Resync to_public(const wire::Resync& resync) {
 
 Gap to_public(wire::Gap&& gap) { return {to_public(gap.from), to_public(gap.to), std::move(gap.reason)}; }
 
-wire::SessionId to_wire(const SessionId& session) { return {session.high, session.low}; }
 wire::Level to_wire(Level level) { return same<wire::Level>(level); }
 wire::DeliverOn to_wire(DeliverOn deliver_on) { return same<wire::DeliverOn>(deliver_on); }
 

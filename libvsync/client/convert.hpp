@@ -24,7 +24,6 @@ namespace vsync::client {
 [[nodiscard]] Resync to_public(const wire::Resync& resync);
 [[nodiscard]] Gap to_public(wire::Gap&& gap);
 
-[[nodiscard]] wire::SessionId to_wire(const SessionId& session);
 [[nodiscard]] wire::Level to_wire(Level level);
 [[nodiscard]] wire::DeliverOn to_wire(DeliverOn deliver_on);
 

@@ -68,7 +68,7 @@ void IoLoop::open_line() {
   goodbye_said_ = false;
   received_bytes_ = 0;
   answer_by_ = Clock::now() + answer_within;
-  wire::Open open{.version = wire::local_version, .session = to_wire(shared_.session), .application = shared_.application};
+  wire::Open open{.version = wire::local_version, .secret = shared_.secret, .application = shared_.application};
   open.last_position = last_position_;
   open.takes_changes = true;
   {

@@ -1,7 +1,6 @@
 #include "client/session.hpp"
 
 #include <pthread.h>
-#include <sys/random.h>
 
 #include <array>
 #include <csignal>
@@ -17,14 +16,6 @@ namespace {
 
 /// Of the groups left, how many a new line is told again.
 constexpr std::size_t recent_leaves_max = 1024;
-
-SessionId random_session() {
-  SessionId id;
-  while (id == SessionId{}) {
-    if (::getrandom(&id, sizeof id, 0) != static_cast<ssize_t>(sizeof id)) id = {};  // interrupted: once more
-  }
-  return id;
-}
 
 std::int64_t wall_clock_ns() {
   timespec now{};
@@ -71,7 +62,7 @@ RequestError closed_error(const SharedState& shared) {
 
 Session::Session(Options options)
     : options_(std::move(options)),
-      shared_(options_.queue_bytes_max, random_session(), options_.application),
+      shared_(options_.queue_bytes_max, options_.application),
       reader_(events_, *this),
       loop_(shared_, events_, {options_.endpoint, options_.outcome_events}) {}
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "client/convert.hpp"
 #include "client/memberships.hpp"
 #include "client/publish_queue.hpp"
 #include "client/unique_fd.hpp"
@@ -41,8 +42,8 @@ struct Request {
 };
 
 struct SharedState {
-  SharedState(std::size_t queue_bytes_max, SessionId session_id, std::string application_name)
-      : publishes(queue_bytes_max), session(session_id), application(std::move(application_name)) {}
+  SharedState(std::size_t queue_bytes_max, std::string application_name)
+      : publishes(queue_bytes_max), application(std::move(application_name)) {}
 
   std::mutex mutex;
   std::condition_variable changed;  ///< whatever a waiting call may wait for
@@ -64,7 +65,8 @@ struct SharedState {
   std::optional<ConnectError> failure;  ///< why there is no line, as of the last attempt
   std::optional<Closed> over;           ///< why there never will be one again
 
-  const SessionId session;
+  const wire::SessionSecret secret = wire::random_session_secret();
+  const SessionId session = to_public(wire::session_of(secret));
   const std::string application;
   std::string node;
   ComponentState state = ComponentState::joining;

@@ -7,7 +7,7 @@
 
 namespace vsync::wire {
 
-inline constexpr std::uint16_t local_version = 2;
+inline constexpr std::uint16_t local_version = 3;
 
 inline constexpr std::size_t message_bytes_max = 1u << 20;        ///< data of one message
 inline constexpr std::size_t topic_bytes_max = 255;

@@ -8,7 +8,8 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("vsync::wire::schema");
 
-struct SessionId { high @0 :UInt64; low @1 :UInt64; }
+struct SessionId { high @0 :UInt64; low @1 :UInt64; }  # everybody reads it; made of the session's secret (session_secret.hpp)
+struct SessionSecret { high @0 :UInt64; low @1 :UInt64; }
 
 struct Position {
   epoch @0 :UInt64;
@@ -45,10 +46,7 @@ struct ToDaemon {
 # First message of a connection. Answered by Welcome or Error; before the former nothing but questions, pongs and a goodbye is asked.
 struct Open {
   version @0 :UInt16;
-  session @1 :SessionId;      # random, made by the client library; the same after a reconnect. No secret: its readers know it. So
-                              # while it lives at this daemon another process's Open is refused (notAllowed), as far as processes are
-                              # known: in other pid namespaces, users; at another daemon it moves, and after a restart of its daemon
-                              # it is whoever's who opens it first
+  secret @1 :SessionSecret;   # random, made by the client library; the same after a reconnect: whoever knows it is the session
   application @2 :Text;       # what it calls itself in group views
   lastN @3 :UInt64;           # highest n it has used, 0 if none; above 0 the session goes on where it is known, or has expired
   hasPosition @4 :Bool;

@@ -11,6 +11,7 @@
 #include "protocol/events.hpp"
 #include "protocol/ids.hpp"
 #include "vsync/result.hpp"
+#include "wire/session_secret.hpp"
 
 namespace vsync::wire {
 
@@ -34,7 +35,7 @@ enum class ErrorCode : std::uint8_t {
 // ---- application to daemon
 struct Open {
   std::uint16_t version = 0;
-  SessionId session;
+  SessionSecret secret;
   std::string application;
   std::uint64_t last_n = 0;
   std::optional<Position> last_position;

@@ -16,7 +16,8 @@ struct Writer {
   void operator()(const Open& open) {
     auto to = out.initOpen();
     to.setVersion(open.version);
-    write(to.initSession(), open.session);
+    to.initSecret().setHigh(open.secret.high);
+    to.getSecret().setLow(open.secret.low);
     to.setApplication(text_of(open.application));
     to.setLastN(open.last_n);
     to.setHasPosition(open.last_position.has_value());
@@ -66,7 +67,8 @@ struct Writer {
 Open read(schema::Open::Reader in) {
   Open open;
   open.version = in.getVersion();
-  open.session = read_session(in.getSession(), "open");
+  open.secret = {.high = in.getSecret().getHigh(), .low = in.getSecret().getLow()};
+  require(!open.secret.empty(), "open", "the session's secret is zero");
   open.application = read_application(in.getApplication(), "open");
   open.last_n = in.getLastN();
   require(open.last_n < number_end, "open", "the last number is out of range");

@@ -69,9 +69,10 @@ class Host {
   /// The application that keeps to the rules, beside all that.
   void open_honest() {
     Application& honest = applications_.front();
-    honest.session = {1, 1};
+    const wire::SessionSecret secret{1, 1};
+    honest.session = wire::session_of(secret);
     ask(honest, wire::Open{.version = wire::local_version,
-                           .session = honest.session,
+                           .secret = secret,
                            .application = "honest",
                            .last_n = 0,
                            .last_position = {}});
@@ -121,9 +122,10 @@ class Host {
     const auto request = in.ConsumeIntegral<std::uint8_t>();
     switch (in.ConsumeIntegralInRange(0, 11)) {
       case 0: {
-        who.session = {0, in.ConsumeIntegralInRange<std::uint64_t>(0, 4)};
+        const wire::SessionSecret secret{0, in.ConsumeIntegralInRange<std::uint64_t>(0, 4)};
+        who.session = wire::session_of(secret);
         wire::Open open{
-            .version = wire::local_version, .session = who.session, .application = "fuzz", .last_n = 0, .last_position = {}};
+            .version = wire::local_version, .secret = secret, .application = "fuzz", .last_n = 0, .last_position = {}};
         if (in.ConsumeBool()) open.last_n = who.next_n - 1;
         if (in.ConsumeBool()) open.last_position = position(in, who);
         if (in.ConsumeIntegralInRange(0, 15) == 0) open.version = in.ConsumeIntegral<std::uint16_t>();

@@ -273,7 +273,7 @@ class Applications(LoadTest):
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(SIZES.clients + 1000, allowed[1]), allowed[1]))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, allowed)
         hello, join = zmtp.open_message(), zmtp.encode('(join = (request = 1, group = "desk.00000"))')
-        clients = [(zmtp.message(zmtp.with_fresh_session(hello), b""), zmtp.message(join.replace(b"00000", b"%05d" % number), b""))
+        clients = [(zmtp.message(zmtp.with_fresh_secret(hello), b""), zmtp.message(join.replace(b"00000", b"%05d" % number), b""))
                    for number in range(SIZES.clients)]
         baseline = self.holdings(lab)["b"]
         with contextlib.ExitStack() as connections:
@@ -395,7 +395,7 @@ class SlowAndEndless(LoadTest):
             for turn in range(1, SIZES.turns + 1):
                 without.append(self.rate(reading, SIZES.measure_s))
                 with zmtp.open_session(lab.socket("a")) as deaf:
-                    deaf.sendall(zmtp.message(zmtp.with_fresh_session(zmtp.open_message()), b""))
+                    deaf.sendall(zmtp.message(zmtp.with_fresh_secret(zmtp.open_message()), b""))
                     deaf.sendall(zmtp.message(zmtp.encode('(join = (request = 1, group = "hot"))'), b""))
                     wait_until(lambda: "bad@a" in lab.vsync("b", "members", "hot").stdout, EVENT_WITHIN_S, "that it is a member")
                     beside.append(self.rate(reading, SIZES.measure_s))

@@ -1,18 +1,16 @@
-"""Just enough of the ZeroMQ wire protocol (ZMTP 3.0, https://rfc.zeromq.org/spec/23/) to say wrong things in it.
+"""Just enough of the ZeroMQ wire protocol (ZMTP 3.0, https://rfc.zeromq.org/spec/23/) to say wrong things in it."""
 
-As a program it is an application of its own: it says to the socket that it is told what it reads, and tells how its session ends."""
-
+import hashlib
 import os
 import socket
 import struct
 import subprocess
-import sys
 from pathlib import Path
 
 SCHEMA = Path(__file__).resolve().parent.parent.parent / "libvsync/wire/local.capnp"
 GREETING = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 MORE, LONG, COMMAND = 1, 2, 4
-SESSION_MARK = 0x1122334455667788
+SECRET_MARK = 0x1122334455667788
 
 
 def frame(data, flags=0):
@@ -104,12 +102,17 @@ def encode(text, kind="ToDaemon"):
     return made.stdout
 
 
-def open_message(version=2, high=7, low=SESSION_MARK, further=""):
-    return encode(f'(open = (version = {version}, session = (high = {high}, low = {low}), application = "bad"{further}))')
+def open_message(high=7, low=SECRET_MARK, version=3, further=""):
+    return encode(f'(open = (version = {version}, secret = (high = {high}, low = {low}), application = "bad"{further}))')
 
 
-def with_fresh_session(envelope):
-    return envelope.replace(struct.pack("<Q", SESSION_MARK), os.urandom(8))
+def with_fresh_secret(envelope):
+    return envelope.replace(struct.pack("<Q", SECRET_MARK), os.urandom(8))
+
+
+def session_of(high, low):
+    """The id that everybody reads of the session whose secret this is (libvsync/wire/session_secret.hpp)."""
+    return struct.unpack(">QQ", hashlib.blake2b(struct.pack(">QQ", high, low), digest_size=16).digest())
 
 
 def record(topic, data):
@@ -140,9 +143,3 @@ def error_told(connection, said):
         if "error = " in (told := decode(parts[0])):
             return told
     return None
-
-
-if __name__ == "__main__":
-    with open_session(sys.argv[1]) as session:
-        session.sendall(sys.stdin.buffer.read())
-        print(error_told(session, bytearray()))

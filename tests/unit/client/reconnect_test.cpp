@@ -39,7 +39,7 @@ TEST(Reconnect, OpensTheSameSessionAndNamesItsLastNumberAndPosition) {
   pair.restart_daemon();
   ASSERT_TRUE(pair.daemon->wait_for<wire::Open>());
   const wire::Open second = pair.daemon->received_of<wire::Open>().front();
-  EXPECT_EQ(second.session, first.session);
+  EXPECT_EQ(second.secret, first.secret);
   EXPECT_EQ(second.last_n, 2u);
   ASSERT_TRUE(second.last_position);
   EXPECT_EQ(second.last_position->seq.value, 3u) << "the join was 1, the messages 2 and 3";

@@ -78,7 +78,7 @@ class Client {
     }
     return std::nullopt;
   }
-  wire::Open opening(std::uint64_t id) const { return {.version = wire::local_version, .session = {77, id}, .application = "test"}; }
+  wire::Open opening(std::uint64_t id) const { return {.version = wire::local_version, .secret = {77, id}, .application = "test"}; }
   std::optional<wire::Welcome> open(std::uint64_t id) {
     send(opening(id));
     return expect<wire::Welcome>();

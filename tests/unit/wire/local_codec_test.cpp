@@ -79,7 +79,7 @@ TEST(LocalCodec, EncodesTheSameAfterAMessageLargerThanItsBuffers) {
 }
 
 TEST(LocalCodec, KeepsAVersionItDoesNotSpeakForTheDaemonToAnswer) {
-  const auto decoded = decode_to_daemon(encoded(ToDaemon{Open{.version = 999, .session = {1, 2}}}));
+  const auto decoded = decode_to_daemon(encoded(ToDaemon{Open{.version = 999, .secret = {1, 2}}}));
   ASSERT_TRUE(decoded);
   EXPECT_EQ(std::get<Open>(*decoded).version, 999);
 }

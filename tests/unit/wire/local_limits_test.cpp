@@ -36,16 +36,16 @@ Deliver deliver() {
 }
 
 TEST(LocalLimits, OpenNeedsASessionAndAPrintableShortApplication) {
-  const auto open = [](std::string application) { return ToDaemon{Open{.version = 1, .session = {1, 1}, .application = std::move(application)}}; };
+  const auto open = [](std::string application) { return ToDaemon{Open{.version = 1, .secret = {1, 1}, .application = std::move(application)}}; };
   EXPECT_EQ(error_of(open(std::string(application_bytes_max, 'a'))), "");
   EXPECT_EQ(error_of(open(std::string(application_bytes_max + 1, 'a'))), "open: the application's name is too long");
   EXPECT_EQ(error_of(open("a\nb")), "open: the application's name has control characters or is not UTF-8");
   EXPECT_EQ(error_of(open("\xff")), "open: the application's name has control characters or is not UTF-8");
-  EXPECT_EQ(error_of(ToDaemon{Open{.version = 1, .session = {}}}), "open: the session id is zero");
+  EXPECT_EQ(error_of(ToDaemon{Open{.version = 1, .secret = {}}}), "open: the session's secret is zero");
 }
 
 TEST(LocalLimits, OpenChecksItsPosition) {
-  Open open{.version = 1, .session = {1, 1}, .last_n = number_end - 1, .last_position = Position{.lane = {lanes_max - 1}, .seq = {number_end - 1}}};
+  Open open{.version = 1, .secret = {1, 1}, .last_n = number_end - 1, .last_position = Position{.lane = {lanes_max - 1}, .seq = {number_end - 1}}};
   EXPECT_EQ(error_of(ToDaemon{open}), "");
   open.last_position->lane.value = lanes_max;
   EXPECT_EQ(error_of(ToDaemon{open}), "open: the lane of a position is out of range");

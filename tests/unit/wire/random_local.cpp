@@ -73,7 +73,7 @@ Resync resync(Random& random) {
 
 Open open(Random& random) {
   Open open{.version = static_cast<std::uint16_t>(random.bits()),
-            .session = random.session(),
+            .secret = {random.bits(), random.number(1, ~0ull)},
             .application = random.application(),
             .last_n = random.number(0, number_end - 1),
             .last_position = {},
