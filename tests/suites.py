@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOG_LINES_SHOWN = 150
+REASON_LENGTH_MAX = 400
 TOGETHER = ["-Dunity=on", "-Dunity_size=10"]  # files of one program, in pieces: their headers are read once for all, in half of the time
 BUILD_OPTIONS = {
     "release": ["--buildtype=release", "-Dwerror=true", *TOGETHER],
@@ -60,11 +61,13 @@ class Counts:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    reasons: list = field(default_factory=list)  # of what failed, a line each
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.reasons += other.reasons
 
     def __str__(self):
         skipped = f", {self.skipped} skipped" if self.skipped else ""
@@ -204,6 +207,7 @@ def read_results(logbase):
         counts.add(of_test)
         if of_test.failed:
             show_failure(result)
+            counts.reasons += [f"{result['name']}: {reason}" for reason in reasons_of(output_of(result))]
     return counts
 
 
@@ -232,7 +236,7 @@ def count_cases(result, gtest):
     good = result["result"] in ("OK", "EXPECTEDFAIL")
     if result["result"] == "SKIP":
         return Counts(skipped=1)
-    output = result.get("stdout", "") + "\n" + result.get("stderr", "")
+    output = output_of(result)
     counts = gtest.get(result["name"].split(" / ")[-1].split(".")[0]) or unittest_cases(output) or own_count(output)
     counts = counts or Counts(passed=1 if good else 0)
     if not good and counts.failed == 0:
@@ -252,14 +256,29 @@ def unittest_cases(output):
     return Counts(max(0, int(ran.group(1)) - failed - skipped), failed, skipped)
 
 
+def reasons_of(output):
+    """What failed, a line each: unittest's with their exceptions, GoogleTest's by name, and of anything else the last line."""
+    reasons = []
+    for name, body in re.findall(r"^(?:FAIL|ERROR): (\S+).*?\n(.*?)^(?:={70}$|-{70}\nRan )", output, re.MULTILINE | re.DOTALL):
+        raised = re.findall(r"^[\w.]*(?:Error|Exception|Expired)\b.*", body, re.MULTILINE)
+        reasons.append(f"{name}: {raised[-1] if raised else 'see above'}")
+    reasons += dict.fromkeys(re.findall(r"^\[  FAILED  \] ([\w/]+\.[\w/]+)", output, re.MULTILINE))
+    lines = [line for line in output.splitlines() if line.strip()]
+    return [reason[:REASON_LENGTH_MAX] for reason in reasons or lines[-1:] or ["it said nothing"]]
+
+
 def own_count(output):
     own = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", output, re.MULTILINE)
     return Counts(*(int(number or 0) for number in own[-1])) if own else None
 
 
+def output_of(result):
+    return result.get("stdout", "") + "\n" + result.get("stderr", "")
+
+
 def show_failure(result):
     say(f"---- {result['name']}: {result['result']} after {result.get('duration', 0):.1f} s")
-    say(last_lines(result.get("stdout", "") + "\n" + result.get("stderr", "")))
+    say(last_lines(output_of(result)))
     say(f"---- end of {result['name']}")
 
 
@@ -288,6 +307,8 @@ def main():
             return 1
     for run in runs:
         total.add(run_suite(run))
+    for reason in total.reasons:
+        say(f"FAILED: {reason}")
     say(str(total))
     return 0 if total.failed == 0 and total.passed > 0 else 1
 
