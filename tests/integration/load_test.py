@@ -269,12 +269,9 @@ class Applications(LoadTest):
     def test_very_many_applications_cost_little_each_and_are_back_soon(self):
         """Connections without a library and its threads: so many real applications would keep the processors from the daemon."""
         lab = self.lab(2, check=False, trace=False, settings=[f"sessions_max={SIZES.clients + 10}", "session_silent_after_ms=120000"])
-        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(SIZES.clients + 1000, allowed[1]), allowed[1]))
-        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, allowed)
         hello, join = zmtp.open_message(), zmtp.encode('(join = (request = 1, group = "desk.00000"))')
         clients = [(zmtp.message(zmtp.with_fresh_secret(hello), b""), zmtp.message(join.replace(b"00000", b"%05d" % number), b""))
-                   for number in range(SIZES.clients)]
+                   for number in range(self.connections_allowed(SIZES.clients))]
         baseline = self.holdings(lab)["b"]
         with contextlib.ExitStack() as connections:
             took = self.join_raw(lab, connections, clients)

@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from applications import EVENT_WITHIN_S, SANITIZED, SLOWNESS, VIEW_WITHIN_S, Pub
 from lab import Lab, LabError, end_all, find_build, wait_until  # noqa: E402,F401
 
 
+DESCRIPTORS_BESIDE = 200  # connections: of a test and of a daemon, what that keeps for its files and peers included
 RELEASE = os.environ.get("VSYNC_FIGURES") == "release"
 
 
@@ -60,6 +62,14 @@ class ClusterTest(unittest.TestCase):
         if os.geteuid() != 0:
             self.skipTest("network namespaces need root")
         return self.lab(count, netns=True, **options)
+
+    def connections_allowed(self, wanted):
+        """So many of this process to one daemon, or as many as the limit of file descriptors (the same for both) has room for."""
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+        descriptors = min(wanted + DESCRIPTORS_BESIDE, allowed[1])
+        resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, allowed[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, allowed)
+        return descriptors - DESCRIPTORS_BESIDE
 
     def subscriber(self, lab, node, *topics, options=()):
         made = Subscriber(lab, node, *topics, options=options)
