@@ -45,14 +45,18 @@ struct Port {
   [[nodiscard]] std::string endpoint() const { return "tcp://127.0.0.1:" + std::to_string(number); }
 };
 
-// A network between who connects to it and `port`: as long as it turns, bytes get through; after that it is silent.
+// A network between who connects to it and `port`: as long as it turns, bytes get through; after that it is silent, and full of a few
+// frames. (One that swallows packets needs a kernel's help: tests/integration/networks_test.py.)
 struct Network {
   Port entrance{true};
   const Port& exit;
   std::vector<std::pair<UniqueFd, UniqueFd>> connections;
-  bool garbles = false;  // what comes back from `exit` now has a wrong bit: what the encryption finds
+  bool garbles = false;  // what goes through now has a wrong bit: what the encryption finds
 
-  explicit Network(const Port& port) : exit(port) {}
+  explicit Network(const Port& port) : exit(port) {
+    const int few = 4096;
+    EXPECT_EQ(setsockopt(entrance.socket.get(), SOL_SOCKET, SO_RCVBUF, &few, sizeof few), 0);
+  }
   [[nodiscard]] std::string endpoint() const { return entrance.endpoint(); }
   void turn() {
     pollfd waiting{entrance.socket.get(), POLLIN, 0};
@@ -63,14 +67,14 @@ struct Network {
       if (connect(outside.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) continue;
       connections.emplace_back(std::move(inside), std::move(outside));
     }
-    std::erase_if(connections, [this](auto& ends) { return !carry(ends.first, ends.second) || !carry(ends.second, ends.first, true); });
+    std::erase_if(connections, [this](auto& ends) { return !carry(ends.first, ends.second) || !carry(ends.second, ends.first); });
   }
   // False: the connection has ended.
-  bool carry(UniqueFd& from, UniqueFd& to, bool back = false) {
+  bool carry(UniqueFd& from, UniqueFd& to) const {
     std::array<std::byte, 1 << 16> bytes;
     const ssize_t got = recv(from.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0) return errno == EAGAIN;
-    if (got > 0 && back && garbles) bytes[static_cast<std::size_t>(got) - 1] ^= std::byte{1};
+    if (got > 0 && garbles) bytes[static_cast<std::size_t>(got) - 1] ^= std::byte{1};
     return got > 0 && ::send(to.get(), bytes.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL) == got;
   }
 };
@@ -376,6 +380,7 @@ TEST_F(PeerLinksTest, WhenTheFirstAddressFallsSilentTrafficGoesOnByTheSecondBefo
   const auto cut = Clock::now();
   ASSERT_TRUE(wait_for({&a, &b}, [&] {
     second.turn();
+    a.send("a", "b", 7);
     return !second.connections.empty();
   }));
   ASSERT_TRUE(a_frame_arrives([&] { second.turn(); }));
@@ -386,9 +391,28 @@ TEST_F(PeerLinksTest, WhenTheFirstAddressFallsSilentTrafficGoesOnByTheSecondBefo
   first.connections.clear();
   ASSERT_TRUE(wait_for({&a, &b}, [&] {
     first.turn();
+    a.send("a", "b", 7);
     return !first.connections.empty();
   })) << "and back, when the second is silent";
   EXPECT_TRUE(a_frame_arrives([&] { first.turn(); }));
+}
+
+TEST_F(PeerLinksTest, APeerThatStandsStillLosesNothingAsLongAsItsSystemHasRoom) {
+  Network network(port_b);
+  Configuration through = configuration("a", key_a, port_a, {{"b", {network.endpoint()}, key_b.pair.public_key}});
+  through.protocol.suspect_after_min = 200ms;
+  Node a(through);
+  Node b(configuration("b", key_b, port_b, {peer_a()}));
+  ASSERT_TRUE(wait_for({&a, &b}, [&] {
+    network.turn();
+    return a.saw("b", LinkState::up);
+  }));
+  for (int i = 1; i <= 3; ++i) a.send("a", "b", i);
+  EXPECT_FALSE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::down) || !b.frames.empty(); }, 1s));
+  EXPECT_TRUE(wait_for({&a, &b}, [&] {
+    network.turn();
+    return b.frames.size() == 3;
+  }));
 }
 
 TEST_F(PeerLinksTest, ASwitchForgetsWhatTheLeftConnectionStillReports) {
@@ -437,23 +461,29 @@ TEST_F(PeerLinksTest, ALinkOnWhichTheEncryptionFoundAWrongBitComesUpAgainForHear
   auto frame = std::make_shared<protocol::Frame>();
   frame->from = {"a", {1, 1}};
   frame->body = protocol::Heartbeat{.nonce = 7};
+  const auto turn = [&](bool bulk) {
+    network.turn();
+    const protocol::Outgoing outgoing{"b", frame, bulk};
+    a.links->send({&outgoing, 1});
+  };
   const auto arrives = [&](bool bulk) {
     b.frames.clear();
     return wait_for({&a, &b}, [&] {
-      network.turn();
-      const protocol::Outgoing outgoing{"b", frame, bulk};
-      a.links->send({&outgoing, 1});
+      turn(bulk);
       return !b.frames.empty();
     });
   };
   for (int round = 0; round < 3; ++round) {
     ASSERT_TRUE(arrives(false) && arrives(true)) << round;
-    // The answers to ZeroMQ's heartbeats are all that comes back. Each connection gets one that is wrong, at least.
+    // First it is frames that are wrong, which ends the connections, then what is said to make new ones.
     network.garbles = true;
+    const std::uint64_t downs_before = a.counters.links_down;
     wait_for({&a, &b}, [&] {
-      network.turn();
+      turn(false);
+      turn(true);
       return false;
     }, 300ms);
+    EXPECT_GT(a.counters.links_down, downs_before);
     network.garbles = false;
   }
   EXPECT_TRUE(arrives(false));
