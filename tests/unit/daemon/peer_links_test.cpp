@@ -12,8 +12,10 @@
 
 #include "daemon/start_error.hpp"
 #include "daemon/unique_fd.hpp"
+#include "daemon/zmtp_guard.hpp"
 #include "temporary_directory.hpp"
 #include "wire/peer.hpp"
+#include "zmtp_words.hpp"
 
 namespace vsync::daemon {
 namespace {
@@ -144,6 +146,31 @@ bool wait_for(std::vector<Node*> nodes, Condition condition, Clock::duration wit
     std::this_thread::sleep_for(200us);
   }
   return false;
+}
+
+void say(const UniqueFd& connection, const std::string& said) {
+  EXPECT_EQ(::send(connection.get(), said.data(), said.size(), MSG_NOSIGNAL), static_cast<ssize_t>(said.size()));
+}
+
+// A connection of a peer that isn't libzmq, and says what it likes.
+UniqueFd open_as_peer(const Port& port) {
+  UniqueFd made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in address = port.address();
+  const timeval patience{5, 0};
+  EXPECT_EQ(setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
+  EXPECT_EQ(connect(made.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  say(made, zmtp::greeting + zmtp::frame(zmtp::ready_as("PUSH")));
+  std::string answer;
+  std::array<char, 256> bytes;
+  while (answer.find("READY") == std::string::npos) {  // before that libzmq takes no messages
+    const ssize_t got = recv(made.get(), bytes.data(), bytes.size(), 0);
+    if (got <= 0) {
+      ADD_FAILURE() << "no handshake";
+      break;
+    }
+    answer.append(bytes.data(), static_cast<std::size_t>(got));
+  }
+  return made;
 }
 
 struct PeerLinksTest : ::testing::Test {
@@ -524,6 +551,37 @@ TEST_F(PeerLinksTest, APeerThatReadsNothingNeverBlocksUsAndIsBounded) {
     return std::any_of(b.frames.begin(), b.frames.end(),
                        [](const auto& f) { return std::holds_alternative<protocol::Heartbeat>(f.body); });
   })) << "control frames have a link of their own";
+}
+
+// Without the guard libzmq stops the process here: it answers a PING, which it reads only now that its queue has room again, on a connection
+// that has ended meanwhile.
+TEST_F(PeerLinksTest, APingBehindAFullQueueIsNotAnsweredToAPeerThatHasGone) {
+  Configuration open = configuration("b", key_b, port_b, {peer_a()});
+  open.security = "none";
+  Node b(open);
+  constexpr int queue_holds = 10'000;
+  std::string much;
+  for (int i = 0; i <= queue_holds; ++i) much += zmtp::message;
+  for (int i = 0; i < 100; ++i) much += zmtp::ping;
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t refused_before = connections_refused();
+    const std::uint64_t received_before = b.counters.frames_malformed;
+    {
+      const UniqueFd peer = open_as_peer(port_b);
+      say(peer, much);
+      EXPECT_TRUE(wait_for({}, [&] { return connections_refused() > refused_before; }));  // b takes nothing
+      const linger none{1, 0};
+      setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);  // it ends like a process that dies with something unread
+    }
+    std::this_thread::sleep_for(100ms);
+    EXPECT_TRUE(wait_for({&b}, [&] { return b.counters.frames_malformed > received_before + queue_holds / 2; }));
+    EXPECT_EQ(connections_refused(), refused_before + 1);
+    EXPECT_EQ(last_refused(), "::ffff:127.0.0.1");
+  }
+  const std::uint64_t received_before = b.counters.frames_malformed;
+  const UniqueFd sound = open_as_peer(port_b);
+  say(sound, zmtp::message);
+  EXPECT_TRUE(wait_for({&b}, [&] { return b.counters.frames_malformed > received_before; }));
 }
 
 TEST_F(PeerLinksTest, AnAddressInUseStopsTheStart) {
