@@ -1,6 +1,7 @@
 #include "client/session.hpp"
 
 #include <pthread.h>
+#include <sys/random.h>
 
 #include <array>
 #include <csignal>
@@ -16,6 +17,14 @@ namespace {
 
 /// Of the groups left, how many a new line is told again.
 constexpr std::size_t recent_leaves_max = 1024;
+
+wire::SessionSecret random_secret() {
+  wire::SessionSecret secret;
+  while (secret.empty()) {
+    if (::getrandom(&secret, sizeof secret, 0) != static_cast<ssize_t>(sizeof secret)) secret = {};  // interrupted: once more
+  }
+  return secret;
+}
 
 std::int64_t wall_clock_ns() {
   timespec now{};
@@ -62,7 +71,7 @@ RequestError closed_error(const SharedState& shared) {
 
 Session::Session(Options options)
     : options_(std::move(options)),
-      shared_(options_.queue_bytes_max, options_.application),
+      shared_(options_.queue_bytes_max, random_secret(), options_.application),
       reader_(events_, *this),
       loop_(shared_, events_, {options_.endpoint, options_.outcome_events}) {}
 

@@ -42,8 +42,8 @@ struct Request {
 };
 
 struct SharedState {
-  SharedState(std::size_t queue_bytes_max, std::string application_name)
-      : publishes(queue_bytes_max), application(std::move(application_name)) {}
+  SharedState(std::size_t queue_bytes_max, const wire::SessionSecret& session_secret, std::string application_name)
+      : publishes(queue_bytes_max), secret(session_secret), application(std::move(application_name)) {}
 
   std::mutex mutex;
   std::condition_variable changed;  ///< whatever a waiting call may wait for
@@ -65,7 +65,7 @@ struct SharedState {
   std::optional<ConnectError> failure;  ///< why there is no line, as of the last attempt
   std::optional<Closed> over;           ///< why there never will be one again
 
-  const wire::SessionSecret secret = wire::random_session_secret();
+  const wire::SessionSecret secret;
   const SessionId session = to_public(wire::session_of(secret));
   const std::string application;
   std::string node;

@@ -1,19 +1,10 @@
 #include "wire/session_secret.hpp"
 
 #include <sodium/crypto_generichash_blake2b.h>
-#include <sys/random.h>
 
 #include <array>
 
 namespace vsync::wire {
-
-SessionSecret random_session_secret() {
-  SessionSecret secret;
-  while (secret.empty()) {
-    if (::getrandom(&secret, sizeof secret, 0) != static_cast<ssize_t>(sizeof secret)) secret = {};  // interrupted: once more
-  }
-  return secret;
-}
 
 protocol::SessionId session_of(const SessionSecret& secret) {
   std::array<unsigned char, 16> said{};

@@ -15,9 +15,6 @@ struct SessionSecret {
   bool operator==(const SessionSecret&) const = default;
 };
 
-/// From the kernel's random numbers.
-[[nodiscard]] SessionSecret random_session_secret();
-
 /// The first 128 bits of its BLAKE2b hash (RFC 7693), which nobody finds the secret by.
 [[nodiscard]] protocol::SessionId session_of(const SessionSecret& secret);
 

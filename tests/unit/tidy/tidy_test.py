@@ -13,7 +13,7 @@ OWN = {
     "libvsync/include": ({"vsync"}, set()),
     "libvsync/protocol": ({"protocol", "vsync"}, {"xxhash.h"}),
     "libvsync/checker": ({"checker", "protocol", "vsync"}, set()),
-    "libvsync/wire": ({"wire", "protocol", "vsync", "local.capnp.h", "peer.capnp.h"}, {"capnp", "kj", "xxhash.h"}),
+    "libvsync/wire": ({"wire", "protocol", "vsync", "local.capnp.h", "peer.capnp.h"}, {"capnp", "kj", "sodium", "xxhash.h"}),
     "libvsync/client": ({"client", "wire", "protocol", "vsync"}, None),
     "bindings": ({"cli", "checker", "vsync"}, None),
 }
