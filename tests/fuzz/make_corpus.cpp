@@ -146,6 +146,31 @@ Bytes topic_seed(test::Random& random, std::size_t) {
   return bytes_of(text + random.topic());
 }
 
+/// What is said to ZeroMQ, as its libraries do and nearly so: a greeting, READY, messages, a command.
+Bytes zmtp_seed(test::Random& random, std::size_t i) {
+  using namespace std::string_literals;
+  const auto frame = [&](char flags, const std::string& body) {
+    const std::size_t size = body.size();
+    if (size < 256 && random.coin()) return flags + (static_cast<char>(size) + body);
+    return static_cast<char>(flags | 2) +
+           ("\0\0\0\0\0\0"s + static_cast<char>(size / 256) + static_cast<char>(size % 256) + body);
+  };
+  const auto property = [](const std::string& name, const std::string& value) {
+    return static_cast<char>(name.size()) + name + "\0\0\0"s + static_cast<char>(value.size()) + value;
+  };
+  const char version = i % 16 == 0 ? static_cast<char>(random.size(3)) : '\3';
+  std::string said = (i % 16 == 1 ? "\x0b\0\0\0\0\0\0\0\0"s : "\xff\0\0\0\0\0\0\0\0"s) + (i % 16 == 2 ? '\0' : '\x7f') + version;
+  said += (i % 16 == 4 ? "\0CURV"s : "\0NULL"s) + std::string(16 + 32, '\0');
+  std::string ready = "\5READY" + property("Socket-Type", "DEALER");
+  if (random.coin()) ready += property("Identity", random.coin() ? "" : random.text(100));
+  constexpr std::size_t ready_bytes_max = 256;
+  if (i % 8 == 3) ready += property("X", std::string(ready_bytes_max - ready.size() - random.size(10), 'x'));
+  said += frame('\4', ready);
+  for (std::size_t parts = random.size(6); parts > 0; --parts) said += frame(random.coin() ? '\1' : '\0', random.text(300));
+  if (random.coin()) said += frame('\4', "\4PING\0\0"s + random.text(10)) + frame('\0', "text");
+  return bytes_of(said);
+}
+
 Bytes text_seed(test::Random& random, std::size_t) { return bytes_of(random.text(200)); }
 
 /// For what takes choices, one after the other.
@@ -157,7 +182,8 @@ int main(int argc, char** argv) {
   const std::map<std::string, std::function<Bytes(test::Random&, std::size_t)>> makers{
       {"local", local_seed},   {"peer", peer_seed},   {"record", record_seed},    {"persistent", persistent_seed},
       {"log", log_seed},       {"trace", trace_seed}, {"topic", topic_seed},      {"configuration", configuration_seed},
-      {"terminal", text_seed}, {"zap", choices_seed}, {"sessions", choices_seed}, {"engine", choices_seed}};
+      {"terminal", text_seed}, {"zap", choices_seed}, {"sessions", choices_seed}, {"engine", choices_seed},
+      {"zmtp", zmtp_seed}};
   if (argc != 3 || !makers.contains(argv[1])) {
     std::cerr << "usage: make-corpus";
     for (const auto& [target, maker] : makers) std::cerr << (target == makers.begin()->first ? " " : "|") << target;
