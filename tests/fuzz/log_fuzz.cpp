@@ -25,9 +25,19 @@ Bytes written(const LogFile& log) {
   return file;
 }
 
-void survive(Bytes file) {
-  const std::size_t size = file.size();
-  const LogFile log = decode_log_file(protocol::Payload(std::move(file)));
+/// Whoever knows how much of it was on disk finds the same, but takes no lack in that for the end of a crash.
+void know_on_disk(const protocol::Payload& file, const LogFile& log, std::size_t on_disk) {
+  const LogFile known = decode_log_file(file, on_disk);
+  VSYNC_ASSERT(known.sound_bytes == log.sound_bytes && known.records.size() == log.records.size());
+  VSYNC_ASSERT(known.end == (log.sound_bytes < on_disk ? LogFileEnd::damaged : log.end));
+}
+
+void survive(Bytes bytes) {
+  const std::size_t size = bytes.size();
+  const protocol::Payload file(std::move(bytes));
+  const LogFile log = decode_log_file(file);
+  know_on_disk(file, log, size / 2);
+  know_on_disk(file, log, size + 1);
   VSYNC_ASSERT((log.end == LogFileEnd::clean) == log.why.empty());
   VSYNC_ASSERT(log.sound_bytes <= size);
   VSYNC_ASSERT(log.end != LogFileEnd::clean || log.sound_bytes == size);
@@ -36,6 +46,15 @@ void survive(Bytes file) {
   const LogFile again = decode_log_file(protocol::Payload(once));
   VSYNC_ASSERT(again.end == LogFileEnd::clean && again.records.size() == log.records.size());
   VSYNC_ASSERT(written(again) == once);
+}
+
+/// What is read as a reach is the only way to write it.
+void survive_reach(std::span<const std::byte> bytes) {
+  const auto reach = decode_log_reach(bytes);
+  if (!reach) return;
+  Bytes again;
+  append(*reach, again);
+  VSYNC_ASSERT(std::ranges::equal(again, bytes));
 }
 
 template <class Value>
@@ -67,11 +86,12 @@ Bytes sealed(std::span<const std::byte> message, std::span<const std::byte> payl
 
 }  // namespace
 
-/// The checksums would stop nearly every input: the input is a file, and it is the content of a record: u32 size of the payloads, the
-/// payloads, the message.
+/// The checksums would stop nearly every input: the input is a file or a reach, and it is the content of a record: u32 size of the
+/// payloads, the payloads, the message.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = fuzz::bytes_of(data, size);
   survive(Bytes(bytes.begin(), bytes.end()));
+  survive_reach(bytes);
   std::uint32_t wanted = 0;
   if (bytes.size() < sizeof wanted) return 0;
   std::memcpy(&wanted, bytes.data(), sizeof wanted);

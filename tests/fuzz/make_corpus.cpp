@@ -24,6 +24,7 @@ constexpr std::size_t seeds = 200;
 constexpr std::size_t seeds_of_slow_ones = 30;  ///< targets of which each input costs milliseconds
 constexpr std::string_view slow_targets[] = {"engine", "sessions", "trace"};
 constexpr std::size_t seed_bytes_max = 4096;
+constexpr std::size_t tries = 300;  ///< for one that isn't longer: of some kinds of frames most are
 
 Bytes local_seed(test::Random& random, std::size_t i) {
   Bytes bytes;
@@ -57,14 +58,40 @@ Bytes persistent_seed(test::Random& random, std::size_t) {
   return bytes;
 }
 
-/// Every other one is a file; the others are the content of its only record, as log_fuzz.cpp wants it.
+constexpr std::uint64_t log_key = 9;
+
+/// As a crash leaves a file of the log: some of its sectors were never written, or its end is missing.
+Bytes torn_log(test::Random& random) {
+  constexpr std::size_t sector_bytes = 512;
+  Bytes file;
+  append(LogFileHead{.number = 1, .oldest = 1, .key = log_key}, file);
+  for (std::size_t syncs = 1 + random.size(2); syncs > 0; --syncs) {
+    Bytes out;
+    LogAppender appender(log_key, file.size(), out);
+    for (std::size_t records = 1 + random.size(2); records > 0; --records) appender.append(test::random_log_record(random));
+    file.insert(file.end(), out.begin(), out.end());
+  }
+  const std::size_t at = random.size(file.size() / sector_bytes) * sector_bytes;
+  if (random.coin()) {
+    file.resize(at + random.size(file.size() - at));
+  } else {
+    std::fill_n(file.begin() + static_cast<std::ptrdiff_t>(at), std::min(sector_bytes, file.size() - at), std::byte{0});
+  }
+  return file;
+}
+
+/// A file, a torn one, a reach, or the content of a file's only record, as log_fuzz.cpp wants it.
 Bytes log_seed(test::Random& random, std::size_t i) {
   constexpr std::size_t record_head_bytes = 48;
-  constexpr std::uint64_t key = 9;
+  if (i % 4 == 1) return torn_log(random);
   Bytes file;
-  append(LogFileHead{.number = 1, .oldest = 1, .key = key}, file);
+  if (i % 20 == 3) {
+    append(LogReach{.file = random.bits(), .bytes = random.bits()}, file);
+    return file;
+  }
+  append(LogFileHead{.number = 1, .oldest = 1, .key = log_key}, file);
   Bytes out;
-  LogAppender(key, file.size(), out).append(test::random_log_record(random));
+  LogAppender(log_key, file.size(), out).append(test::random_log_record(random));
   if (i % 2 == 0) {
     file.insert(file.end(), out.begin(), out.end());
     return file;
@@ -111,20 +138,53 @@ vsync::checker::Trace sound_trace() {
   return story.trace();
 }
 
-/// A part of a trace, in two files: events between two places, without some of them.
-Bytes trace_seed(test::Random& random, std::size_t) {
-  static const vsync::checker::Trace trace = sound_trace();
-  const std::size_t begin = random.coin() ? 0 : random.size(trace.events.size());
-  std::string text;
-  for (std::size_t i = begin; i < trace.events.size(); ++i) {
-    if (random.number(0, 9) == 0) continue;
-    text += vsync::checker::to_line(trace.events[i]) + '\n';
-    if (random.number(0, 19) == 0) text += '\f';
-  }
-  return bytes_of(text);
+/// An operator made c a primary by itself, out of a view that the others went on from.
+vsync::checker::Trace parted_trace() {
+  using namespace vsync::checker;
+  using namespace vsync::checker::testing;
+  constexpr Ballot ballot{.round = 1, .coordinator = Rank{2}};
+  View alone = view(2, {c});
+  alone.id.epoch = {2, 5};
+  alone.forced = {{.epoch = alone.id.epoch, .from = first_view.id, .by = "c", .at = 1}};
+  Story story = one_message();
+  story.ballot(1, ballot, alone, {c}, {c}).tell(c, vsync::checker::ViewInstalled{.view = alone, .restart = true, .forced = true});
+  story.ballot(1, {.round = 2, .coordinator = Rank{0}}, second_view, {a, b}, {a, b}).install({a, b}, second_view);
+  story.publish(a, 2).deliver({a, b}, message(at(2, 1), a, 1, 2));
+  story.publish(c, 2).deliver({c}, message({alone.id.epoch, 2, {}, Seq{1}}, c, 1, 2, 0));
+  return story.trace();
 }
 
-/// Some lines of the commented configuration, with their keys set, and a peer.
+/// The first two are whole. The others lack some events, and some are in two files of which the second begins before the first
+/// ends, or in one of each daemon.
+Bytes trace_seed(test::Random& random, std::size_t i) {
+  static const vsync::checker::Trace traces[] = {sound_trace(), parted_trace()};
+  const auto& events = traces[i % std::size(traces)].events;
+  const std::uint64_t lost = i < std::size(traces) ? 0 : random.number(0, 2);  // of twenty
+  const auto file_of = [&](const auto& has) {
+    std::string text;
+    for (std::size_t at = 0; at < events.size(); ++at) {
+      if (has(at) && random.bits() % 20 >= lost) text += vsync::checker::to_line(events[at]) + '\n';
+    }
+    return text;
+  };
+  switch (i / 2 % 3) {
+    case 0:
+      return bytes_of(file_of([](std::size_t) { return true; }));
+    case 1: {
+      const std::size_t begin = random.bits() % events.size();
+      const std::size_t end = begin + random.bits() % (events.size() - begin);
+      return bytes_of(file_of([&](std::size_t at) { return at <= end; }) + '\f' +
+                      file_of([&](std::size_t at) { return at >= begin; }));
+    }
+    default:
+      std::string text;
+      for (const char* name : {"a", "b", "c"})
+        text += file_of([&](std::size_t at) { return events[at].node.name == name; }) + '\f';
+      return bytes_of(text);
+  }
+}
+
+/// Some lines of the commented configuration, with their keys set, and peers, some as they may not be.
 Bytes configuration_seed(test::Random& random, std::size_t) {
   std::string text;
   std::string_view rest = vsync::daemon::default_configuration_text();
@@ -134,8 +194,15 @@ Bytes configuration_seed(test::Random& random, std::size_t) {
     if (line.find(" = ") != std::string_view::npos && !line.starts_with(' ') && random.number(0, 9) == 0)
       text += std::string(line) + '\n';
   }
-  if (random.coin())
-    text += "security = \"none\"\n[[peer]]\nname = \"b\"\nendpoint = [\"tcp://127.0.0.1:5671\", \"tcp://[::1]:5671\"]\n";
+  if (random.coin()) text += "security = \"none\"\n";
+  constexpr std::string_view endpoints[] = {"\"tcp://127.0.0.1:5671\"", "[\"tcp://127.0.0.1:5672\", \"tcp://[::1]:5671\"]",
+                                            "\"tcp://[::1\"", "5671", "\"tcp://10.0.0.1:5671\""};
+  for (std::size_t peers = random.size(3); peers > 0; --peers) {
+    text += "[[peer]]\nname = \"" + std::string(1, static_cast<char>('a' + random.bits() % 4)) + "\"\nendpoint = ";
+    text += std::string(endpoints[random.bits() % std::size(endpoints)]) + '\n';
+    if (random.coin()) text += "public_key = \"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"\n";  // of RFC 32's example
+    if (random.number(0, 9) == 5) text += random.coin() ? "weight = 2\n" : "key = \"none\"\n";
+  }
   if (random.coin()) text += "\fweight=2\fnode=n";
   return bytes_of(text);
 }
@@ -196,7 +263,8 @@ int main(int argc, char** argv) {
   test::Random random(1);
   const bool slow = std::ranges::find(slow_targets, target) != std::end(slow_targets);
   for (std::size_t i = 0; i < (slow ? seeds_of_slow_ones : seeds); ++i) {
-    const Bytes seed = makers.at(argv[1])(random, i);
+    Bytes seed = makers.at(argv[1])(random, i);
+    for (std::size_t tried = 1; seed.size() > seed_bytes_max && tried < tries; ++tried) seed = makers.at(argv[1])(random, i);
     if (seed.size() > seed_bytes_max) continue;
     std::ofstream(directory / std::to_string(i), std::ios::binary)
         .write(reinterpret_cast<const char*>(seed.data()), static_cast<std::streamsize>(seed.size()));
