@@ -1,11 +1,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "daemon/configuration.hpp"
+#include "daemon/reload.hpp"
 #include "daemon/start_error.hpp"
 #include "protocol/assert.hpp"
 #include "wire/text.hpp"
@@ -51,23 +53,47 @@ bool is_a_line(std::string_view text) {
   return !text.empty();
 }
 
-}  // namespace
-
-/// The file and, each behind a form feed, what --set says.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+std::optional<Configuration> load(std::string_view input) {
   static const File file;
-  std::string_view rest(reinterpret_cast<const char*>(data), size);
-  file.write(rest.substr(0, rest.find('\f')));
+  file.write(input.substr(0, input.find('\f')));
   std::vector<std::string> settings;
-  for (std::size_t at = 0; (at = rest.find('\f')) != std::string_view::npos;) {
-    rest.remove_prefix(at + 1);
-    settings.emplace_back(rest.substr(0, rest.find('\f')));
+  for (std::size_t at = 0; (at = input.find('\f')) != std::string_view::npos;) {
+    input.remove_prefix(at + 1);
+    settings.emplace_back(input.substr(0, input.find('\f')));
   }
   try {
-    check_sound(load_configuration(file.path(), settings));
+    return load_configuration(file.path(), settings);
+  } catch (const StartError& error) {
+    VSYNC_ASSERT(error.status() == ExitStatus::usage);
+    VSYNC_ASSERT(is_a_line(error.what()));
+    return std::nullopt;
+  }
+}
+
+/// What a daemon makes of the one, when it runs with the other, fits together too; and the second time nothing is left to do.
+void check_reload(const Configuration& running, const Configuration& read) {
+  try {
+    const Reload reload = plan_reload(running, read, !running.peers.empty());
+    check_sound(reload.configuration);
+    VSYNC_ASSERT(reload.configuration.peers == read.peers);
+    VSYNC_ASSERT(plan_reload(reload.configuration, read, !running.peers.empty()).changed.empty());
   } catch (const StartError& error) {
     VSYNC_ASSERT(error.status() == ExitStatus::usage);
     VSYNC_ASSERT(is_a_line(error.what()));
   }
+}
+
+}  // namespace
+
+/// The file and, each behind a form feed, what --set says. Behind a vertical tab stands what a running daemon reads when it reads
+/// it again.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const std::size_t again = input.find('\v');
+  const auto running = load(input.substr(0, again));
+  if (running) check_sound(*running);
+  if (again == std::string_view::npos) return 0;
+  const auto read = load(input.substr(again + 1));
+  if (running && read) check_reload(*running, *read);
   return 0;
 }

@@ -185,7 +185,7 @@ Bytes trace_seed(test::Random& random, std::size_t i) {
 }
 
 /// Some lines of the commented configuration, with their keys set, and peers, some as they may not be.
-Bytes configuration_seed(test::Random& random, std::size_t) {
+std::string configuration_text(test::Random& random) {
   std::string text;
   std::string_view rest = vsync::daemon::default_configuration_text();
   for (std::size_t end = 0; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
@@ -204,7 +204,13 @@ Bytes configuration_seed(test::Random& random, std::size_t) {
     if (random.number(0, 9) == 5) text += random.coin() ? "weight = 2\n" : "key = \"none\"\n";
   }
   if (random.coin()) text += "\fweight=2\fnode=n";
-  return bytes_of(text);
+  return text;
+}
+
+/// One, and every other time another one that is read again.
+Bytes configuration_seed(test::Random& random, std::size_t i) {
+  const std::string text = configuration_text(random);
+  return bytes_of(i % 2 == 0 ? text : text + '\v' + configuration_text(random));
 }
 
 Bytes topic_seed(test::Random& random, std::size_t) {
