@@ -184,24 +184,32 @@ Bytes trace_seed(test::Random& random, std::size_t i) {
   }
 }
 
-/// Some lines of the commented configuration, with their keys set, and peers, some as they may not be.
+/// Some keys of the commented configuration, with the values that they have there, and peers, of which some may not be so.
 std::string configuration_text(test::Random& random) {
-  std::string text;
+  std::string text = random.coin() ? "security = \"none\"\n" : "";
   std::string_view rest = vsync::daemon::default_configuration_text();
   for (std::size_t end = 0; (end = rest.find('\n')) != std::string_view::npos; rest.remove_prefix(end + 1)) {
     std::string_view line = rest.substr(0, end);
-    if (line.starts_with('#')) line.remove_prefix(1);
-    if (line.find(" = ") != std::string_view::npos && !line.starts_with(' ') && random.number(0, 9) == 0)
+    if (!line.starts_with('#') || line.find(" = ") == std::string_view::npos) continue;
+    line.remove_prefix(1);
+    const bool of_peers = line.starts_with("name") || line.starts_with("endpoint") || line.starts_with("public_key");
+    if (!line.starts_with(' ') && !of_peers && !line.starts_with("security") && random.bits() % 10 == 0)
       text += std::string(line) + '\n';
   }
-  if (random.coin()) text += "security = \"none\"\n";
-  constexpr std::string_view endpoints[] = {"\"tcp://127.0.0.1:5671\"", "[\"tcp://127.0.0.1:5672\", \"tcp://[::1]:5671\"]",
-                                            "\"tcp://[::1\"", "5671", "\"tcp://10.0.0.1:5671\""};
+  constexpr std::string_view wrong[] = {"endpoint = \"tcp://[::1\"",
+                                        "endpoint = 5671",
+                                        "endpoint = \"tcp://10.0.0.1:5671\"",
+                                        "weight = 2",
+                                        "key = 1",
+                                        "public_key = \"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\""};  // of RFC 32's example
   for (std::size_t peers = random.size(3); peers > 0; --peers) {
-    text += "[[peer]]\nname = \"" + std::string(1, static_cast<char>('a' + random.bits() % 4)) + "\"\nendpoint = ";
-    text += std::string(endpoints[random.bits() % std::size(endpoints)]) + '\n';
-    if (random.coin()) text += "public_key = \"rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7\"\n";  // of RFC 32's example
-    if (random.number(0, 9) == 5) text += random.coin() ? "weight = 2\n" : "key = \"none\"\n";
+    const std::string number = std::to_string(peers);
+    const std::string address = "\"tcp://127.0.0.1:567" + number + '"';
+    text += "[[peer]]\nname = \"peer" + number + "\"\n";
+    const std::string_view amiss = random.bits() % 8 == 0 ? wrong[random.bits() % std::size(wrong)] : "";
+    text += std::string(amiss) + '\n';
+    if (amiss.starts_with("endpoint")) continue;
+    text += "endpoint = " + (random.coin() ? address : "[" + address + ", \"tcp://[::1]:567" + number + "\"]") + '\n';
   }
   if (random.coin()) text += "\fweight=2\fnode=n";
   return text;
