@@ -54,11 +54,11 @@ class Faults:
 
     def run(self):
         """All of the plan; returns when the last fault has ended."""
-        threads = [*self._daemons, self._network]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        actors = [*self._daemons, self._network]
+        for actor in actors:
+            actor.start()
+        for actor in actors:
+            actor.join()
 
     def settled(self):
         """The common view of all, once there is one. Daemons that still end under a fault are started again."""
@@ -88,15 +88,23 @@ class Faults:
         return bool(self.failures)
 
 
-class Actor(threading.Thread):
-    """Does the faults of one list at their times, until one of the round's actors has failed."""
+class Actor:
+    """Does the faults of one list at their times, until one of the round's actors has failed. It has a thread and is none: Thread has
+    methods of its own, which one of a fault's name would replace (in Python 3.11, `_stop` is called behind its end)."""
 
     def __init__(self, faults, name):
-        super().__init__(daemon=True, name=name)
         self.round = faults
         self.lab = faults.lab
+        self.name = name
+        self._thread = threading.Thread(target=self._run, daemon=True, name=name)
 
-    def run(self):
+    def start(self):
+        self._thread.start()
+
+    def join(self):
+        self._thread.join()
+
+    def _run(self):
         try:
             self.act()
         except Exception as error:  # whatever it is, the round says so

@@ -81,7 +81,7 @@ class Round:
             lab.free_disk(node)
             faults.add_frames(node)
             if lab.paused(node):
-                lab.resume(node)
+                self.failures.append(f"{node}'s daemon stands still, though all faults are over")
 
     def _settle(self, faults, load):
         """Liveness: without faults all daemons come to one view, and what is published reaches everybody. Then the load ends."""
