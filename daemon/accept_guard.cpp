@@ -74,8 +74,9 @@ extern "C" __attribute__((visibility("default"))) int accept4(int listener, sock
   const int accepted = static_cast<int>(::syscall(SYS_accept4, listener, address, size, flags));
   if (accepted < 0 && !vsync::daemon::is_want(errno)) return -1;
   if (accepted >= 0) {
-    const bool room = !vsync::daemon::is_too_much(accepted, vsync::daemon::is_of_applications(listener));
-    if (room && vsync::daemon::guard_connection(accepted)) return accepted;
+    const bool of_applications = vsync::daemon::is_of_applications(listener);
+    const bool room = !vsync::daemon::is_too_much(accepted, of_applications);
+    if (room && (!of_applications || vsync::daemon::guard_application(accepted))) return accepted;
     ::close(accepted);
   }
   ++vsync::daemon::turned_away;

@@ -18,7 +18,7 @@ struct Counters {
   std::uint64_t links_up = 0;
   std::uint64_t links_down = 0;
   std::uint64_t connections_turned_away = 0; ///< too few file descriptors were left
-  std::uint64_t connections_refused = 0;     ///< of who says to ZeroMQ what nothing of vsync says
+  std::uint64_t connections_refused = 0;     ///< applications that say to ZeroMQ what no vsync library says
   std::uint64_t sessions_opened = 0;
   std::uint64_t sessions_crashed = 0;
   std::uint64_t sessions_refused = 0;

@@ -327,8 +327,8 @@ void LocalSessions::look_after(TimePoint now) {
   }
   if (const std::uint64_t refused = connections_refused(); refused > counters_.connections_refused) {
     counters_.connections_refused = refused;
-    log_.limited(misconduct_, Severity::warning, "refusing a connection: it says to ZeroMQ what nothing of vsync says",
-                 {{"WHO", last_refused()}});
+    log_.limited(misconduct_, Severity::warning, "refusing an application: it says to ZeroMQ what no vsync library says",
+                 {{"PID", std::to_string(refused_process())}});
   }
 }
 

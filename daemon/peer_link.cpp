@@ -16,10 +16,6 @@ constexpr std::int64_t command_bytes_max = 4096;
 // A dead process is noticed by the first refused attempt, so the first attempts come soon.
 constexpr int reconnect_ms = 10;
 constexpr int reconnect_ms_max = 200;
-constexpr int keepalive_s = 5;
-// TCP repeats what isn't acknowledged after the round trip and so much at least (Linux: TCP_RTO_MIN), and counts from there.
-constexpr int first_repeat_ms = 200;
-constexpr int unacknowledged_ms_min = 20;
 
 zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, const std::optional<KeyPair>& keys,
                         const LinkTimes& times, bool bulk) {
@@ -33,11 +29,8 @@ zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, 
   socket.set(zmq::sockopt::reconnect_ivl_max, reconnect_ms_max);
   socket.set(zmq::sockopt::connect_timeout, times.connect_timeout_ms);
   socket.set(zmq::sockopt::handshake_ivl, times.handshake_timeout_ms);
-  // TCP_USER_TIMEOUT. The control connection always has something to be acknowledged, bulk may have nothing for long: then keepalive asks.
-  socket.set(zmq::sockopt::tcp_maxrt, bulk ? times.bulk_unacknowledged_ms : times.unacknowledged_ms);
-  socket.set(zmq::sockopt::tcp_keepalive, 1);
-  socket.set(zmq::sockopt::tcp_keepalive_idle, keepalive_s);
-  socket.set(zmq::sockopt::tcp_keepalive_intvl, keepalive_s);
+  socket.set(zmq::sockopt::heartbeat_ivl, times.heartbeat_ms);
+  socket.set(zmq::sockopt::heartbeat_timeout, bulk ? times.bulk_heartbeat_timeout_ms : times.heartbeat_timeout_ms);
   if (keys) {
     socket.set(zmq::sockopt::curve_publickey, keys->public_key);
     socket.set(zmq::sockopt::curve_secretkey, keys->secret_key);
@@ -47,8 +40,8 @@ zmq::socket_t make_push(zmq::context_t& context, const PeerConfiguration& peer, 
 }
 
 // Not ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: libzmq (4.3.4) also says that of a message on an established connection that it can't
-// decrypt, and saying it overwrites the error by which it would end the connection. The connection then stays, stopped, and libzmq doesn't
-// notice its end.
+// decrypt, and saying it overwrites the error by which it would end the connection. The connection then stays, stopped, and when the peer
+// ends it before ZeroMQ's heartbeat does, an assertion in out_event() stops the process.
 zmq::socket_t make_monitor(zmq::context_t& context, zmq::socket_t& watched) {
   const std::string address = "inproc://monitor-" + std::to_string(reinterpret_cast<std::uintptr_t>(watched.handle()));
   const int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
@@ -66,7 +59,8 @@ LinkTimes::LinkTimes(protocol::Duration suspect_after, bool other_way) {
   const int suspect_ms = static_cast<int>(suspect_after / std::chrono::milliseconds(1)) / (other_way ? 3 : 1);
   connect_timeout_ms = std::clamp(suspect_ms / 2, 100, 1000);
   handshake_timeout_ms = std::max(2 * suspect_ms, 1000);
-  unacknowledged_ms = std::max(suspect_ms - first_repeat_ms, unacknowledged_ms_min);
+  heartbeat_ms = std::max(suspect_ms / 4, 20);
+  heartbeat_timeout_ms = std::max(suspect_ms, 200);
 }
 
 // ---------------------------------------------------------------- Outlet

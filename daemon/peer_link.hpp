@@ -27,17 +27,14 @@
 namespace vsync::daemon {
 
 /// How soon a connection that swallows everything is given up, measured by the time after which its silence is suspected anyway:
-/// TCP itself would repeat a lost packet after longer and longer pauses, long after the path is whole again. The kernel ends it, by what
-/// the other host acknowledges. ZeroMQ's heartbeats would find the same of a path, but would lose what is under way to a peer that only
-/// stands still for a moment; and a PING that a peer reads when its connection has ended already stops it (zmtp_guard.hpp). For a peer that
-/// stands still its system acknowledges as long as it has room; that it says nothing is for the protocol to judge.
+/// TCP itself would repeat a lost packet after longer and longer pauses, long after the path is whole again.
 struct LinkTimes {
   int connect_timeout_ms;
   int handshake_timeout_ms;
-  /// What the other host hasn't acknowledged so long after TCP repeated it ends the connection.
-  int unacknowledged_ms;
-  /// For bulk, which fills the path's queues, only the path's own slowness must not look like its end.
-  int bulk_unacknowledged_ms = 15'000;
+  int heartbeat_ms;
+  int heartbeat_timeout_ms;
+  /// For bulk, whose heartbeats wait behind payload, only the path's own slowness must not look like its end.
+  int bulk_heartbeat_timeout_ms = 15'000;
   /// `other_way`: there is another address to go over to, before the silence is suspected.
   LinkTimes(protocol::Duration suspect_after, bool other_way);
   bool operator==(const LinkTimes&) const = default;

@@ -119,7 +119,9 @@ void PeerLinks::bind(zmq::context_t& context, const Configuration& configuration
   inbound_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(wire::peer_frame_bytes_max));
   const LinkTimes times(configuration.protocol.suspect_after_min, false);
   inbound_.set(zmq::sockopt::handshake_ivl, times.handshake_timeout_ms);
-  // The connecting side watches its connections; here only what is long gone must not be kept.
+  // The connecting side watches its connections; here only what is long gone must not be kept. Not by ZeroMQ's heartbeats: a connection
+  // whose input waits (the queue is full, or the socket is being closed) and whose other end goes away stays with libzmq (4.3.4) until
+  // the input goes on, and a heartbeat of its timer in that time is an assertion in out_event(), which stops the process.
   inbound_.set(zmq::sockopt::tcp_keepalive, 1);
   inbound_.set(zmq::sockopt::tcp_keepalive_idle, keepalive_idle_s);
   inbound_.set(zmq::sockopt::tcp_keepalive_intvl, keepalive_interval_s);

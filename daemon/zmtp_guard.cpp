@@ -1,6 +1,5 @@
 #include "daemon/zmtp_guard.hpp"
 
-#include <netdb.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,7 +8,6 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <string_view>
 
@@ -19,7 +17,6 @@ namespace {
 
 constexpr std::uint8_t signature_end = 9;  // its last byte tells ZMTP 1 from what came later
 constexpr std::uint8_t version_at = 10;
-constexpr std::uint8_t mechanism_at = 12;  // its first byte tells CURVE from NULL; others libzmq refuses, as it does one that isn't its own
 constexpr std::uint8_t greeting_bytes = 64;
 constexpr std::uint8_t oldest_version = 3;
 constexpr std::uint8_t long_frame = 2;
@@ -52,8 +49,8 @@ bool names_itself(std::string_view command) {
   return false;
 }
 
-// By descriptor: connections that were accepted. libzmq has one thread at a time at each, so what is in a slot is that thread's. No lock,
-// since close() is called where none may be taken: in the handler of a fatal signal (of files, whose slots are empty).
+// By descriptor: applications' connections. libzmq has one thread at a time at each, so what is in a slot is that thread's. No lock, since
+// close() is called where none may be taken: in the handler of a fatal signal (of files, whose slots are empty).
 using Slot = std::atomic<ZmtpStream*>;
 constexpr std::size_t slots_per_page = 1024;
 using Page = std::array<Slot, slots_per_page>;
@@ -74,8 +71,7 @@ Slot* slot_of(int descriptor, bool wanted = false) {
 }
 
 std::atomic<std::uint64_t> refused_so_far{0};
-std::mutex who_mutex;
-std::string who_was_refused;
+std::atomic<int> last_refused{0};
 
 }  // namespace
 
@@ -83,7 +79,6 @@ bool ZmtpStream::take_greeting(std::uint8_t byte) {
   const std::uint8_t at = greeting_read_++;
   if (at == 0) return byte == 0xff;
   if (at == signature_end) return (byte & 1) != 0;
-  if (at == mechanism_at) is_encrypted_ = byte == 'C';
   return at != version_at || byte >= oldest_version;
 }
 
@@ -115,8 +110,6 @@ bool ZmtpStream::take(std::span<const std::byte> bytes) {
     std::size_t taken = 1;
     if (greeting_read_ < greeting_bytes) {
       if (!take_greeting(std::to_integer<std::uint8_t>(bytes.front()))) return false;
-    } else if (is_encrypted_) {
-      return true;
     } else if (!in_body_) {
       if (!take_head(std::to_integer<std::uint8_t>(bytes.front()))) return false;
     } else {
@@ -130,7 +123,7 @@ bool ZmtpStream::take(std::span<const std::byte> bytes) {
   return true;
 }
 
-bool guard_connection(int descriptor) {
+bool guard_application(int descriptor) {
   Slot* slot = slot_of(descriptor, true);
   auto* stream = slot == nullptr ? nullptr : new (std::nothrow) ZmtpStream;
   if (stream == nullptr) return false;
@@ -139,10 +132,7 @@ bool guard_connection(int descriptor) {
 }
 
 std::uint64_t connections_refused() { return refused_so_far; }
-std::string last_refused() {
-  const std::lock_guard lock(who_mutex);
-  return who_was_refused;
-}
+int refused_process() { return last_refused; }
 
 }  // namespace vsync::daemon
 
@@ -155,25 +145,10 @@ std::string last_refused() {
 namespace vsync::daemon {
 namespace {
 
-std::string who_is_at(int descriptor) {
-  sockaddr_storage address{};
-  socklen_t size = sizeof address;
-  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return "gone";
-  if (address.ss_family == AF_UNIX) {
-    ucred process{};
-    size = sizeof process;
-    return ::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0 ? "process " + std::to_string(process.pid) : "unknown";
-  }
-  char host[NI_MAXHOST] = "";
-  (void)::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
-  return host;
-}
-
 void refuse(int descriptor) {
-  {
-    const std::lock_guard lock(who_mutex);
-    who_was_refused = who_is_at(descriptor);
-  }
+  ucred process{};
+  socklen_t size = sizeof process;
+  last_refused = ::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0 ? process.pid : 0;
   ++refused_so_far;
 }
 

@@ -15,7 +15,7 @@ struct SessionSecret {
   bool operator==(const SessionSecret&) const = default;
 };
 
-/// The first 128 bits of its BLAKE2b hash (RFC 7693), which nobody finds the secret by.
+/// Its BLAKE2b hash of 16 bytes (RFC 7693), which nobody finds the secret by.
 [[nodiscard]] protocol::SessionId session_of(const SessionSecret& secret);
 
 }  // namespace vsync::wire

@@ -43,7 +43,6 @@ std::optional<std::size_t> refused_naively(Bytes said) {
   if (said.size() > 0 && said[0] != std::byte{0xff}) return 0;
   if (said.size() > 9 && (said[9] & std::byte{1}) == std::byte{0}) return 9;
   if (said.size() > 10 && said[10] < std::byte{3}) return 10;
-  if (said.size() > 12 && said[12] == std::byte{'C'}) return std::nullopt;
   bool is_first = true;
   for (std::size_t at = greeting_bytes; at < said.size(); is_first = false) {
     const bool is_command = (said[at] & std::byte{4}) != std::byte{0};

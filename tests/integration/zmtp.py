@@ -40,10 +40,10 @@ def connect(address, timeout=5):
     return made
 
 
-def open_session(address, routing_id=None, socket_type=b"DEALER"):
+def open_session(address, routing_id=None):
     """A connection on which messages may be sent: libzmq takes none before it has said READY itself."""
     connection = connect(address)
-    connection.sendall(handshake(socket_type, routing_id))
+    connection.sendall(handshake(routing_id=routing_id))
     said = b""
     while b"READY" not in said:
         data = connection.recv(4096)

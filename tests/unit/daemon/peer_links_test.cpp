@@ -12,10 +12,8 @@
 
 #include "daemon/start_error.hpp"
 #include "daemon/unique_fd.hpp"
-#include "daemon/zmtp_guard.hpp"
 #include "temporary_directory.hpp"
 #include "wire/peer.hpp"
-#include "zmtp_words.hpp"
 
 namespace vsync::daemon {
 namespace {
@@ -47,18 +45,14 @@ struct Port {
   [[nodiscard]] std::string endpoint() const { return "tcp://127.0.0.1:" + std::to_string(number); }
 };
 
-// A network between who connects to it and `port`: as long as it turns, bytes get through; after that it is silent, and full of a few
-// frames. (One that swallows packets needs a kernel's help: tests/integration/networks_test.py.)
+// A network between who connects to it and `port`: as long as it turns, bytes get through; after that it is silent.
 struct Network {
   Port entrance{true};
   const Port& exit;
   std::vector<std::pair<UniqueFd, UniqueFd>> connections;
-  bool garbles = false;  // what goes through now has a wrong bit: what the encryption finds
+  bool garbles = false;  // what comes back from `exit` now has a wrong bit: what the encryption finds
 
-  explicit Network(const Port& port) : exit(port) {
-    const int few = 4096;
-    EXPECT_EQ(setsockopt(entrance.socket.get(), SOL_SOCKET, SO_RCVBUF, &few, sizeof few), 0);
-  }
+  explicit Network(const Port& port) : exit(port) {}
   [[nodiscard]] std::string endpoint() const { return entrance.endpoint(); }
   void turn() {
     pollfd waiting{entrance.socket.get(), POLLIN, 0};
@@ -69,14 +63,14 @@ struct Network {
       if (connect(outside.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) continue;
       connections.emplace_back(std::move(inside), std::move(outside));
     }
-    std::erase_if(connections, [this](auto& ends) { return !carry(ends.first, ends.second) || !carry(ends.second, ends.first); });
+    std::erase_if(connections, [this](auto& ends) { return !carry(ends.first, ends.second) || !carry(ends.second, ends.first, true); });
   }
   // False: the connection has ended.
-  bool carry(UniqueFd& from, UniqueFd& to) const {
+  bool carry(UniqueFd& from, UniqueFd& to, bool back = false) {
     std::array<std::byte, 1 << 16> bytes;
     const ssize_t got = recv(from.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got < 0) return errno == EAGAIN;
-    if (got > 0 && garbles) bytes[static_cast<std::size_t>(got) - 1] ^= std::byte{1};
+    if (got > 0 && back && garbles) bytes[static_cast<std::size_t>(got) - 1] ^= std::byte{1};
     return got > 0 && ::send(to.get(), bytes.data(), static_cast<std::size_t>(got), MSG_NOSIGNAL) == got;
   }
 };
@@ -146,31 +140,6 @@ bool wait_for(std::vector<Node*> nodes, Condition condition, Clock::duration wit
     std::this_thread::sleep_for(200us);
   }
   return false;
-}
-
-void say(const UniqueFd& connection, const std::string& said) {
-  EXPECT_EQ(::send(connection.get(), said.data(), said.size(), MSG_NOSIGNAL), static_cast<ssize_t>(said.size()));
-}
-
-// A connection of a peer that isn't libzmq, and says what it likes.
-UniqueFd open_as_peer(const Port& port) {
-  UniqueFd made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_in address = port.address();
-  const timeval patience{5, 0};
-  EXPECT_EQ(setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-  EXPECT_EQ(connect(made.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-  say(made, zmtp::greeting + zmtp::frame(zmtp::ready_as("PUSH")));
-  std::string answer;
-  std::array<char, 256> bytes;
-  while (answer.find("READY") == std::string::npos) {  // before that libzmq takes no messages
-    const ssize_t got = recv(made.get(), bytes.data(), bytes.size(), 0);
-    if (got <= 0) {
-      ADD_FAILURE() << "no handshake";
-      break;
-    }
-    answer.append(bytes.data(), static_cast<std::size_t>(got));
-  }
-  return made;
 }
 
 struct PeerLinksTest : ::testing::Test {
@@ -407,7 +376,6 @@ TEST_F(PeerLinksTest, WhenTheFirstAddressFallsSilentTrafficGoesOnByTheSecondBefo
   const auto cut = Clock::now();
   ASSERT_TRUE(wait_for({&a, &b}, [&] {
     second.turn();
-    a.send("a", "b", 7);
     return !second.connections.empty();
   }));
   ASSERT_TRUE(a_frame_arrives([&] { second.turn(); }));
@@ -418,28 +386,9 @@ TEST_F(PeerLinksTest, WhenTheFirstAddressFallsSilentTrafficGoesOnByTheSecondBefo
   first.connections.clear();
   ASSERT_TRUE(wait_for({&a, &b}, [&] {
     first.turn();
-    a.send("a", "b", 7);
     return !first.connections.empty();
   })) << "and back, when the second is silent";
   EXPECT_TRUE(a_frame_arrives([&] { first.turn(); }));
-}
-
-TEST_F(PeerLinksTest, APeerThatStandsStillLosesNothingAsLongAsItsSystemHasRoom) {
-  Network network(port_b);
-  Configuration through = configuration("a", key_a, port_a, {{"b", {network.endpoint()}, key_b.pair.public_key}});
-  through.protocol.suspect_after_min = 200ms;
-  Node a(through);
-  Node b(configuration("b", key_b, port_b, {peer_a()}));
-  ASSERT_TRUE(wait_for({&a, &b}, [&] {
-    network.turn();
-    return a.saw("b", LinkState::up);
-  }));
-  for (int i = 1; i <= 3; ++i) a.send("a", "b", i);
-  EXPECT_FALSE(wait_for({&a, &b}, [&] { return a.saw("b", LinkState::down) || !b.frames.empty(); }, 1s));
-  EXPECT_TRUE(wait_for({&a, &b}, [&] {
-    network.turn();
-    return b.frames.size() == 3;
-  }));
 }
 
 TEST_F(PeerLinksTest, ASwitchForgetsWhatTheLeftConnectionStillReports) {
@@ -488,29 +437,23 @@ TEST_F(PeerLinksTest, ALinkOnWhichTheEncryptionFoundAWrongBitComesUpAgainForHear
   auto frame = std::make_shared<protocol::Frame>();
   frame->from = {"a", {1, 1}};
   frame->body = protocol::Heartbeat{.nonce = 7};
-  const auto turn = [&](bool bulk) {
-    network.turn();
-    const protocol::Outgoing outgoing{"b", frame, bulk};
-    a.links->send({&outgoing, 1});
-  };
   const auto arrives = [&](bool bulk) {
     b.frames.clear();
     return wait_for({&a, &b}, [&] {
-      turn(bulk);
+      network.turn();
+      const protocol::Outgoing outgoing{"b", frame, bulk};
+      a.links->send({&outgoing, 1});
       return !b.frames.empty();
     });
   };
   for (int round = 0; round < 3; ++round) {
     ASSERT_TRUE(arrives(false) && arrives(true)) << round;
-    // First it is frames that are wrong, which ends the connections, then what is said to make new ones.
+    // The answers to ZeroMQ's heartbeats are all that comes back. Each connection gets one that is wrong, at least.
     network.garbles = true;
-    const std::uint64_t downs_before = a.counters.links_down;
     wait_for({&a, &b}, [&] {
-      turn(false);
-      turn(true);
+      network.turn();
       return false;
     }, 300ms);
-    EXPECT_GT(a.counters.links_down, downs_before);
     network.garbles = false;
   }
   EXPECT_TRUE(arrives(false));
@@ -551,37 +494,6 @@ TEST_F(PeerLinksTest, APeerThatReadsNothingNeverBlocksUsAndIsBounded) {
     return std::any_of(b.frames.begin(), b.frames.end(),
                        [](const auto& f) { return std::holds_alternative<protocol::Heartbeat>(f.body); });
   })) << "control frames have a link of their own";
-}
-
-// Without the guard libzmq stops the process here: it answers a PING, which it reads only now that its queue has room again, on a connection
-// that has ended meanwhile.
-TEST_F(PeerLinksTest, APingBehindAFullQueueIsNotAnsweredToAPeerThatHasGone) {
-  Configuration open = configuration("b", key_b, port_b, {peer_a()});
-  open.security = "none";
-  Node b(open);
-  constexpr int queue_holds = 10'000;
-  std::string much;
-  for (int i = 0; i <= queue_holds; ++i) much += zmtp::message;
-  for (int i = 0; i < 100; ++i) much += zmtp::ping;
-  for (int i = 0; i < 3; ++i) {
-    const std::uint64_t refused_before = connections_refused();
-    const std::uint64_t received_before = b.counters.frames_malformed;
-    {
-      const UniqueFd peer = open_as_peer(port_b);
-      say(peer, much);
-      EXPECT_TRUE(wait_for({}, [&] { return connections_refused() > refused_before; }));  // b takes nothing
-      const linger none{1, 0};
-      setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);  // it ends like a process that dies with something unread
-    }
-    std::this_thread::sleep_for(100ms);
-    EXPECT_TRUE(wait_for({&b}, [&] { return b.counters.frames_malformed > received_before + queue_holds / 2; }));
-    EXPECT_EQ(connections_refused(), refused_before + 1);
-    EXPECT_EQ(last_refused(), "::ffff:127.0.0.1");
-  }
-  const std::uint64_t received_before = b.counters.frames_malformed;
-  const UniqueFd sound = open_as_peer(port_b);
-  say(sound, zmtp::message);
-  EXPECT_TRUE(wait_for({&b}, [&] { return b.counters.frames_malformed > received_before; }));
 }
 
 TEST_F(PeerLinksTest, AnAddressInUseStopsTheStart) {

@@ -17,6 +17,11 @@ Bytes encoded(const Message& message) {
   return out;
 }
 
+TEST(SessionSecret, ItsHashIsTheId) {
+  EXPECT_EQ(session_of({.high = 1, .low = 2}), (SessionId{.high = 0xb27e6ef25794a303, .low = 0x43437d266375bc4d}));
+  EXPECT_NE(session_of({.high = 2, .low = 1}), session_of({.high = 1, .low = 2}));
+}
+
 TEST(LocalCodec, KeepsEveryFieldOfWhatAnApplicationSays) {
   Random random(1);
   for (std::size_t kind = 0; kind < test::to_daemon_kinds; ++kind) {
