@@ -16,7 +16,7 @@ ONE_VIEW_AFTER_HEAL_S = 2.0
 STAYS_S = 1
 CUTS = ["a / b,c", "a > b", "a,b / c", "a / b / c", "a / b", "b > a", "a > c; b > c", "c > a; c > b"]
 FLAPS_HZ = figure((1, 10), (1, 2, 3, 5, 7, 10))
-FLAPS_FOR_S = figure(3, 10)
+FLAPS_FOR_S = figure(6, 10)
 
 
 class Timing(ClusterTest):
@@ -122,7 +122,7 @@ class Networks(ClusterTest):
 
     @staticmethod
     def view_changes(lab):
-        return {node: lab.status(node)["counters"]["view_changes"] for node in lab.nodes}
+        return {node: lab.wait_answer(node)["counters"]["view_changes"] for node in lab.nodes}
 
 
 if __name__ == "__main__":
